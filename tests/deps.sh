@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Installs the Debian packages that the given lists name and this machine lacks. Asks nothing.
+set -eu
+want=$(sed -e 's/#.*//' "$@" | tr -s ' \n' '\n' | sort -u)
+missing=
+for p in $want; do
+	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+as_root=
+[ "$(id -u)" = 0 ] || as_root='sudo -n'
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086
+$as_root apt-get install -qq -y --no-install-recommends $missing >/dev/null 2>&1 || {
+	$as_root apt-get update -qq
+	$as_root apt-get install -qq -y --no-install-recommends $missing >/dev/null
+}

@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Includes point downwards only. Each row: the folder whose files are checked, then the
+# prefixes they may include (besides their own folder).
+set -eu
+bad=0
+while read -r from allowed; do
+	[ -n "$from" ] || continue
+	for f in $(find "$from" -maxdepth 1 -name '*.[ch]' 2>/dev/null); do
+		for inc in $(sed -n 's/^#include "\([^"]*\)".*/\1/p' "$f"); do
+			ok=0
+			for a in "$from/" $allowed; do
+				case $inc in "$a"*) ok=1 ;; esac
+			done
+			[ $ok = 1 ] || { echo "$f: may not include \"$inc\""; bad=1; }
+		done
+	done
+done <<'ROWS'
+base
+inventory base/
+vault base/
+provision/remote base/
+provision/engine provision/remote/ inventory/inventory.h vault/vault.h base/
+provision/steps provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
+provision/recipes provision/steps/ provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
+provision/checks provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
+provision provision/ inventory/inventory.h vault/vault.h base/
+exporter bpf/power.h power.skel.h base/
+exporter/sources exporter/ bpf/power.h power.skel.h base/
+cli provision/provision.h inventory/inventory.h vault/vault.h vault/import.h base/
+ROWS
+exit $bad
