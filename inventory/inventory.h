@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef INVENTORY_INVENTORY_H
+#define INVENTORY_INVENTORY_H
+/*
+ * inventory.yml as a const struct: the Ansible shape that PowerStack and k3s-ansible users have
+ * (contract.md), references resolved, every problem found at once. It knows no vault: a value that
+ * lives there is held as the entry's name.
+ *
+ * All strings belong to the inventory and live until inventory_free. An optional string that was
+ * not given is NULL; one with a default (see schema.c) is never NULL.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum role {
+	ROLE_SERVER = 1 << 0,	/* k3s_cluster.children.server: a control node */
+	ROLE_AGENT = 1 << 1,	/* k3s_cluster.children.agent: a worker */
+	ROLE_CONTROL = 1 << 2,	/* the first server: holds the disk and the NFS export */
+	ROLE_ANY = ROLE_SERVER | ROLE_AGENT,
+};
+
+/* The name of a vault entry ("token" for {{ ansible_vault.token }}); NULL when not given. */
+struct secret_ref {
+	const char *entry;
+};
+
+struct keyval {
+	const char *key, *value;
+};
+
+struct host {
+	const char *name;		/* what reports call it: node_name if given, else the key */
+	const char *key;		/* the inventory's key */
+	unsigned roles;
+	unsigned line, column;		/* of its key in the inventory */
+
+	/* how to reach it */
+	const char *address;		/* ansible_host or the key */
+	unsigned port;			/* ansible_port */
+	const char *user;		/* ansible_user */
+	const char *key_file;		/* ansible_ssh_private_key_file or NULL; "~" expanded */
+	const char *known_hosts_file;	/* ssh_known_hosts_file or NULL (then the user's own) */
+	const char *jump;		/* proxy_jump or -o ProxyJump= / -J in ansible_ssh_common_args: [user@]host[:port],... */
+	struct secret_ref become_password;	/* ansible_become_password */
+	struct secret_ref ssh_password;		/* ansible_password */
+
+	/* what it is */
+	const char *node_name;		/* Kubernetes and exporter name; the key when not given */
+	const char *internal_ip, *external_ip;	/* internal_ip always; external_ip required on servers */
+	const char *bmc_ip;		/* BMC_ip */
+	const char *disk;		/* disk_for_persistent_storage (control node) */
+	const char *disk_serial;	/* disk_serial: required when disk is not a stable /dev/disk/by-id path */
+	const char *disk_for_testing;
+	struct secret_ref bmc_user, bmc_password;
+	const struct keyval *node_labels;
+	size_t nnode_labels;
+	const char *const *node_taints;	/* key=value:Effect */
+	size_t nnode_taints;
+};
+
+struct inventory {
+	const char *path;		/* of the file */
+	const char *cluster_name;	/* cluster_context: also what destroy asks for */
+	const struct host *hosts;	/* servers first, then agents, in the file's order */
+	size_t nhosts;
+	const struct host *control;	/* the first server */
+
+	/* disk and NFS */
+	const char *export_path, *nfs_network, *nfs_server;	/* nfs_server: default control's internal_ip */
+	/* storage */
+	const char *storageclass_name, *storage_accessmode, *pv_name, *pvc_name;
+	uint64_t storageclass_size;	/* bytes, as are all sizes */
+	uint64_t pv_size_grafana, pv_size_prometheus, pv_size_alertmanager;
+	uint64_t pvc_size_grafana, pvc_size_prometheus, pvc_size_alertmanager;
+	/* k3s */
+	const char *k3s_version, *api_endpoint, *extra_server_args, *extra_agent_args;
+	const char *k3s_server_location, *cluster_cidr, *service_cidr, *airgap_dir;
+	const char *server_config_yaml, *agent_config_yaml, *registries_config_yaml;
+	const char *const *extra_manifests;
+	size_t nextra_manifests;
+	const struct keyval *extra_service_envs;
+	size_t nextra_service_envs;
+	unsigned api_port;
+	bool use_external_database, manage_firewall, user_kubectl;
+	struct secret_ref token;
+	const char *kubeconfig;
+	/* applications */
+	const char *rancher_hostname;
+	struct secret_ref bootstrap_password, grafana_admin_password;
+	const char *monitoring_namespace, *testing_namespace, *benchmarking_namespace;
+	const char *monitoring_stack_repo_url, *prometheus_scrape_interval;
+	unsigned prometheus_nodeport, grafana_nodeport, alertmanager_nodeport, rancher_nodeport;
+	/* exporter */
+	unsigned exporter_port;		/* prometheus_kepler_port */
+	const char *exporter_interval;
+	bool bmc_insecure;		/* bmc_tls_skip_verify */
+	const char *bmc_ca_file;
+};
+
+/* One problem or warning, in the file's order. */
+struct problem {
+	bool warning;
+	unsigned line, column;		/* 0 when it belongs to the whole file */
+	const char *text;		/* what is wrong, what would be right */
+};
+
+struct problems {
+	const char *path;
+	struct problem *v;
+	size_t n;
+	size_t nerrors;
+	void *owned;
+};
+
+/* Parses and validates len bytes; name is the path for messages and for relative paths inside.
+ * Every problem goes to ret_problems (always to be freed with problems_free); *ret is set only
+ * when none of them is an error; else -ERR_CONFIG and e summarises ("inventory.yml: 3 errors").
+ * env lookup() stands for getenv in {{ lookup('env', ...) }} and is refused: nothing is read. */
+int inventory_parse(const char *name, const void *bytes, size_t len, struct inventory **ret,
+		    struct problems *ret_problems, struct err *e);
+/* As inventory_parse, from a file. */
+int inventory_load(const char *path, struct inventory **ret, struct problems *ret_problems,
+		   struct err *e);
+void inventory_free(struct inventory *inv);
+void problems_free(struct problems *p);
+
+/* The host of that name, key, node_name, address or internal_ip; NULL when there is none. */
+const struct host *inventory_find_host(const struct inventory *inv, const char *name);
+/* The resolved view as YAML that inventory_parse reads back to the same view: defaults filled in,
+ * secrets as "<vault: name>". */
+int inventory_show(const struct inventory *inv, struct buf *out);
+/* The value of a key as text, from the same field table (host keys need host; else NULL): for
+ * templates. Sizes print as given quantities in bytes. 0, or -ERR_BUG for an unknown key;
+ * *ret points into the inventory or scratch. Secrets are no value: -ERR_BUG. */
+int inventory_value(const struct inventory *inv, const struct host *host, const char *key,
+		    struct buf *ret, struct err *e);
+/* One row per key that is understood: for docs, man pages and `init`. i counts from 0; false
+ * behind the last. */
+struct inventory_key {
+	const char *key, *type, *scope, *fallback, *example, *help;
+	bool used_here;			/* false: understood and warned about as meaning nothing here */
+};
+bool inventory_key_at(size_t i, struct inventory_key *ret);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROVISION_ENGINE_STEP_H
+#define PROVISION_ENGINE_STEP_H
+/*
+ * The engine's nouns. A recipe is one provisioned thing: a const table of steps. A step is one row:
+ * what must be true, and the ops that ask, check, apply and undo it. A check is one row of verify.
+ *
+ * Power by type: ask, check and judge are pure functions of a view; only apply and undo get a hand,
+ * which holds the session. run.c is the only caller of any of them.
+ *
+ *	deploy:		forward, goal PRESENT: apply what is ABSENT or DRIFTED, ask again, must be PRESENT
+ *	deploy --check:	the first pass of deploy, and nothing behind it
+ *	destroy:	backward, goal ABSENT: undo what is PRESENT or DRIFTED, ask again, must be ABSENT
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "inventory/inventory.h"
+#include "provision/engine/facts.h"
+#include "provision/remote/session.h"
+#include "vault/vault.h"
+
+enum presence {
+	ABSENT,		/* not there */
+	DRIFTED,	/* there, ours, but not as wanted */
+	PRESENT,	/* as wanted */
+	FOREIGN,	/* there, not ours (or unfit): refused on the way up, left alone on the way down */
+};
+
+struct finding {
+	enum presence is;
+	char why[400];		/* evidence in words: what was found; for FOREIGN also what to do */
+};
+
+/* What a destroy may do beyond taking away what deploy made. */
+struct purge {
+	bool data;		/* --purge-data */
+	bool wipe_disk;		/* --wipe-disk */
+	const char *disk_serial;	/* typed by the user; compared with the disk's own */
+};
+
+struct view {
+	const struct inventory *inv;
+	const struct host *host;
+	const struct facts *facts;	/* const once gathered */
+	const struct vault *vault;	/* NULL when the walk needs none */
+	const struct purge *purge;	/* never NULL */
+	const char *run_id;		/* 16 hex digits, new each run: names test files */
+	bool destroying;
+};
+
+struct hand {
+	struct view view;
+	struct session *ssh;
+	/* progress of a long transfer, for the display; may be NULL */
+	void (*progress)(void *ctx, uint64_t done, uint64_t total);
+	void *progress_ctx;
+};
+
+struct step;
+struct step_ops {
+	/* Adds the questions that check needs. */
+	void (*ask)(const struct step *, const struct view *, struct probe *);
+	/* Says what is; never what to do. */
+	int (*check)(const struct step *, const struct view *, struct finding *ret, struct err *);
+	/* Makes it so. NULL for a step that can only be checked (a precondition): ABSENT or DRIFTED is
+	 * then a refusal like FOREIGN. */
+	int (*apply)(const struct step *, struct hand *, struct err *);
+	/* Takes it back. NULL: nothing to take back; the step must say why in no_undo. */
+	int (*undo)(const struct step *, struct hand *, struct err *);
+	/* For --diff: the text on the host is text:ABOUT in the facts; writes the wanted text. NULL: none.
+	 * Not called for steps flagged STEP_SECRET. */
+	int (*wanted)(const struct step *, const struct view *, struct buf *ret, struct err *);
+	const char *(*wanted_path)(const struct step *);	/* where that text stands on the host */
+};
+
+enum step_flags {
+	STEP_SECRET = 1 << 0,	/* its content is secret: never shown by --diff */
+	STEP_WIPES = 1 << 1,	/* can destroy data: its check must prove the thing is ours or empty */
+};
+
+struct step {
+	const char *name;	/* [a-z-]+, unique in its recipe */
+	const char *does;	/* the wanted state as a sentence: "nfs server package is installed" */
+	const struct step_ops *ops;
+	const void *arg;
+	unsigned flags;
+	const char *no_undo;	/* the reason when ops->undo is NULL */
+	/* The row is there only when this says so (NULL: always). */
+	bool (*when)(const struct inventory *, const struct host *);
+};
+
+struct recipe {
+	const char *name;	/* [a-z-]+ */
+	const char *part;	/* the part of contract.md it belongs to: deploy and destroy name parts */
+	const char *summary;
+	unsigned roles;		/* enum role: hosts it is for */
+	const char *const *after;	/* recipes that come first, NULL-terminated or NULL. On a host that has both, the
+					   same host's must have succeeded; else those of all hosts that have it. */
+	const struct step *steps;
+	size_t nsteps;
+};
+
+/* A check of verify: one row of provisioning.md section 6. */
+enum verdict { CHECK_PASS, CHECK_FAIL, CHECK_SKIP };
+struct check {
+	const char *id;		/* "B2.1" */
+	const char *part;
+	const char *what;	/* one line */
+	unsigned roles;		/* hosts where it is asked and judged */
+	unsigned phase;		/* asked only after all rows of lower phases were answered on all hosts */
+	unsigned deadline_s;	/* a failing row is asked again until then; 0: asked once */
+	void (*ask)(const struct check *, const struct view *, struct probe *);
+	/* evidence goes to ret_why, also for a pass. */
+	enum verdict (*judge)(const struct check *, const struct view *, char *ret_why, size_t size);
+};
+
+#endif
