@@ -106,6 +106,8 @@ deps:
 check-fast: lint check-unit
 lint:
 	$(Q)tests/lint/arrows.sh
+	$(Q)tests/lint/shell.sh
+	$(Q)! [ -x tests/lint/secrets.sh ] || tests/lint/secrets.sh
 check-unit:
 	$(Q)$(MAKE) --no-print-directory MODE=asan out/asan/unit
 	$(Q)tests/unit.sh out/asan/unit
