@@ -53,7 +53,7 @@ LIB_SRC := $(sort $(wildcard base/*.c inventory/*.c vault/*.c provision/*.c prov
 CLI_SRC := $(sort $(wildcard cli/*.c))
 # Exporter modules that unit tests link (all but its main); see exporter/build.mk.
 EXPORTER_SRC := $(filter-out exporter/main.c,$(sort $(wildcard exporter/*.c exporter/*/*.c)))
-UNIT_SRC := $(sort $(wildcard tests/unit/*/*_test.c tests/fake/*.c tests/recipes/*_test.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/*/*_test.c tests/fake/*.c tests/recipes/*.c))
 FUZZ := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 RACE := $(patsubst tests/race/%.c,%,$(sort $(wildcard tests/race/*.c)))
 FILES := $(sort $(wildcard provision/files/*))

@@ -62,7 +62,7 @@ struct hand {
 
 struct step;
 struct step_ops {
-	/* Adds the questions that check needs. */
+	/* Adds the questions that check needs. The view has no facts yet (NULL). */
 	void (*ask)(const struct step *, const struct view *, struct probe *);
 	/* Says what is; never what to do. */
 	int (*check)(const struct step *, const struct view *, struct finding *ret, struct err *);
@@ -113,7 +113,7 @@ struct check {
 	unsigned roles;		/* hosts where it is asked and judged */
 	unsigned phase;		/* asked only after all rows of lower phases were answered on all hosts */
 	unsigned deadline_s;	/* a failing row is asked again until then; 0: asked once */
-	void (*ask)(const struct check *, const struct view *, struct probe *);
+	void (*ask)(const struct check *, const struct view *, struct probe *);	/* facts is NULL */
 	/* evidence goes to ret_why, also for a pass. */
 	enum verdict (*judge)(const struct check *, const struct view *, char *ret_why, size_t size);
 };

@@ -23,7 +23,7 @@ base
 inventory base/
 vault base/
 provision/remote base/
-provision/engine provision/remote/ inventory/inventory.h vault/vault.h base/
+provision/engine provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision/steps provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision/recipes provision/steps/ provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision/checks provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
