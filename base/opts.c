@@ -222,6 +222,24 @@ int opts_set(const struct opt_table *table, const char *name, const char *value,
 	return set_value(f.opt, f.into, value, on, e);
 }
 
+/* Help text from column HELP_AT to HELP_END; the cursor stands at HELP_AT. */
+#define HELP_AT 34
+#define HELP_END 79
+static void print_wrapped(FILE *out, const char *text)
+{
+	size_t at = HELP_AT;
+	while (*text) {
+		size_t len = strcspn(text, " ");
+		if (at > HELP_AT && at + 1 + len > HELP_END) {
+			fprintf(out, "\n%*s", HELP_AT, "");
+			at = HELP_AT;
+		}
+		at += (size_t)fprintf(out, "%s%.*s", at > HELP_AT ? " " : "", (int)len, text);
+		text += len + strspn(text + len, " ");
+	}
+	fputc('\n', out);
+}
+
 void opts_help(FILE *out, const struct opt *opts, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -230,9 +248,10 @@ void opts_help(FILE *out, const struct opt *opts, size_t n)
 		snprintf(head, sizeof(head), "%s%c%s--%s%s%s%s", o->letter ? "-" : "  ",
 			 o->letter ? o->letter : ' ', o->letter ? ", " : " ",
 			 o->negatable ? "[no-]" : "", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-		if (strlen(head) <= 30)
-			fprintf(out, "  %-30s  %s\n", head, o->help);
+		if (strlen(head) <= HELP_AT - 4)
+			fprintf(out, "  %-*s", HELP_AT - 2, head);
 		else
-			fprintf(out, "  %s\n  %-30s  %s\n", head, "", o->help);
+			fprintf(out, "  %s\n%*s", head, HELP_AT, "");
+		print_wrapped(out, o->help);
 	}
 }

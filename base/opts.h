@@ -53,7 +53,7 @@ int opts_parse(const struct opt_table *tables, size_t ntables, int argc, char **
 	       bool stop_at_first, int *ret_nargs, struct err *e);
 /* Sets one option by name from a text (environment, configuration). */
 int opts_set(const struct opt_table *table, const char *name, const char *value, struct err *e);
-/* Prints the table as the options section of --help. */
+/* Prints the table as the options section of --help, wrapped to 79 columns. */
 void opts_help(FILE *out, const struct opt *opts, size_t n);
 /* Parses a duration as OPT_DURATION does into nanoseconds. */
 int opts_duration(const char *text, unsigned long long *ret_ns, struct err *e);

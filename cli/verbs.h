@@ -86,6 +86,10 @@ int verb_destroy(struct cli *cli, int argc, char **argv);
 int verb_verify(struct cli *cli, int argc, char **argv);
 int verb_completion(struct cli *cli, int argc, char **argv);
 int verb_help(struct cli *cli, int argc, char **argv);
+/* Hidden: words of one KIND (verb, part, check, host), one a line, for the completion scripts. */
+int verb_complete(struct cli *cli, int argc, char **argv);
+/* Hidden: mdoc(7) text from the tables (verbs, options, keys), for man/. */
+int verb_dump(struct cli *cli, int argc, char **argv);
 
 /* ---- what verbs share (cli/context.c) */
 

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/job.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/near.h"
+
+#define OUT_BYTES (64u << 20)	/* of a report */
+
+/* ---- signals */
+
+static struct cancel the_cancel;	/* a handler reaches nothing else than globals */
+static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
+
+static void on_signal(int sig)
+{
+	if (atomic_exchange(&the_cancel.requested, 1) == 0)
+		return;
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void signals_set(void (*handler)(int))
+{
+	struct sigaction a = { .sa_handler = handler, .sa_flags = SA_RESTART };
+	sigemptyset(&a.sa_mask);
+	for (size_t i = 0; i < COUNT(caught); i++) {
+		struct sigaction was;
+		/* nohup's choice stays: what was ignored when we came is ignored */
+		if (sigaction(caught[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+			sigaction(caught[i], &a, NULL);
+	}
+}
+
+/* ---- words */
+
+struct words {
+	bool checks_too;
+	size_t nparts;
+};
+
+static size_t count_parts(void)
+{
+	size_t n = 0;
+	while (parts[n].name)
+		n++;
+	return n;
+}
+
+static size_t count_checks(void)
+{
+	size_t n = 0;
+	while (checks[n])
+		n++;
+	return n;
+}
+
+/* Parts first, then ids; a check's id stands once per row of its table. */
+static const char *word_at(const void *ctx, size_t i)
+{
+	const struct words *w = ctx;
+	return i < w->nparts ? parts[i].name : checks[i - w->nparts]->id;
+}
+
+int job_check_words(int argc, char **argv, bool checks_too, struct err *e)
+{
+	struct words w = { checks_too, count_parts() };
+	size_t n = w.nparts + (checks_too ? count_checks() : 0);
+	for (int k = 0; k < argc; k++) {
+		size_t i = 0;
+		while (i < n && strcmp(word_at(&w, i), argv[k]) != 0)
+			i++;
+		if (i < n)
+			continue;
+		const char *what = checks_too ? "part or check" : "part";
+		const char *near = near_find(argv[k], n, word_at, &w);
+		if (near)
+			return err_set(e, ERR_USAGE, "unknown %s '%s'; did you mean '%s'?", what, argv[k],
+				       near);
+		char names[256] = "";
+		for (i = 0; i < w.nparts; i++) {
+			size_t used = strlen(names);
+			snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "", parts[i].name);
+		}
+		return err_set(e, ERR_USAGE, "unknown %s '%s'; the parts are %s", what, argv[k], names);
+	}
+	return 0;
+}
+
+static const char *host_name_at(const void *ctx, size_t i)
+{
+	return ((const struct inventory *)ctx)->hosts[i].name;
+}
+
+static int split_limit(struct job *job, const char *text, struct err *e)
+{
+	const struct inventory *inv = job->cli->inv;
+	for (const char *p = text; p && *p;) {
+		size_t len = strcspn(p, ",");
+		AUTO_FREE char *word = strndup(p, len);
+		p += len + (p[len] == ',');
+		if (!word)
+			return err_set(e, ERR_MEMORY, "out of memory");
+		if (!*word)
+			continue;
+		const struct host *h = inventory_find_host(inv, word);
+		const char *near = h ? NULL : near_find(word, inv->nhosts, host_name_at, inv);
+		if (!h && near)
+			return err_set(e, ERR_USAGE, "--limit: no host '%s' in '%s'; did you mean '%s'?", word,
+				       inv->path, near);
+		if (!h)
+			return err_set(e, ERR_USAGE, "--limit: no host '%s' in '%s'", word, inv->path);
+		if (strv_find(&job->limit, h->name) < 0 && strv_push(&job->limit, h->name) < 0)
+			return err_set(e, ERR_MEMORY, "out of memory");
+	}
+	if (text && job->limit.n == 0)
+		return err_set(e, ERR_USAGE, "--limit names no host");
+	return 0;
+}
+
+static int collect_words(struct job *job, int argc, char **argv, struct err *e)
+{
+	const struct inventory *inv = job->cli->inv;
+	int r = split_limit(job, job->cli->limit, e);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < argc; i++)
+		if (strv_push(&job->words, argv[i]) < 0)
+			return err_set(e, ERR_MEMORY, "out of memory");
+	for (size_t i = 0; i < inv->nhosts; i++)
+		if ((job->limit.n == 0 || strv_find(&job->limit, inv->hosts[i].name) >= 0) &&
+		    strv_push(&job->hosts, inv->hosts[i].name) < 0)
+			return err_set(e, ERR_MEMORY, "out of memory");
+	return 0;
+}
+
+/* ---- the watcher */
+
+static void on_event(void *ctx, const struct event *ev)
+{
+	struct job *job = ctx;
+	if (ev->kind == EV_ROW && ev->row)
+		runlog_row(job->log, ev->row);
+	if (ev->kind == EV_CHECK && ev->check_row)
+		runlog_check(job->log, ev->check_row);
+	live_event(job->live, ev);
+}
+
+static void on_command(void *ctx, const char *host, const struct cmd *cmd, const struct answer *a,
+		       const struct err *e)
+{
+	runlog_command(((struct job *)ctx)->log, host, cmd, a, e);
+}
+
+/* ---- begin and end */
+
+static int open_vault_if_needed(struct job *job, struct err *e)
+{
+	AUTO_STRV struct strv entries = { 0 };
+	int r = provision_secrets(job->cli->inv, &job->options, &entries, e);
+	if (r < 0 || entries.n == 0)
+		return r;
+	r = cli_vault_open(job->cli, &job->vault, e);
+	if (r < 0) {
+		if (r != -(int)ERR_CONFIG)
+			return r;
+		return err_wrap(e, "the inventory takes '%s'%s from the vault", entries.v[0],
+				entries.n > 1 ? " and more" : "");
+	}
+	job->redact.vault = job->vault;
+	return 0;
+}
+
+static int start_log(struct job *job, struct err *e)
+{
+	const struct cli *cli = job->cli;
+	AUTO_BUF struct buf head;
+	buf_init(&head, 4096);
+	buf_addf(&head, "%s on %s (%zu hosts)", cli->verb->name, cli->inv->path, job->hosts.n);
+	for (size_t i = 0; i < job->words.n; i++)
+		buf_addf(&head, " %s", job->words.v[i]);
+	return runlog_open(cli->log_dir ? cli->log_dir : "logs", cli->verb->name, buf_str(&head),
+			   &job->redact, &job->log, e);
+}
+
+static int start_display(struct job *job, struct err *e)
+{
+	const struct cli *cli = job->cli;
+	/* --json leaves standard output to the object: the display moves to a terminal's stderr */
+	int fd = cli->json ? STDERR_FILENO : STDOUT_FILENO;
+	const char *term = getenv("TERM");
+	bool terminal = isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
+	struct live_options o = {
+		.fd = fd,
+		.block = terminal && !cli->no_progress && !cli->quiet,
+		.lines = !cli->json || terminal,
+		.look = { .color = cli_color(cli, fd), .check = job->check,
+			  .show_ok = cli->verbose > 0, .quiet = cli->quiet, .diff = cli->diff,
+			  .redact = &job->redact },
+		.cancel = &the_cancel,
+	};
+	return live_start(&o, &job->hosts, &job->live, e);
+}
+
+static int begin(struct job *job, int argc, char **argv, struct err *e)
+{
+	struct cli *cli = job->cli;
+	int r = collect_words(job, argc, argv, e);
+	if (r < 0)
+		return r;
+	job->watcher = (struct watcher){ on_event, on_command, job };
+	job->options = (struct run_options){
+		.parts = strv_get(&job->words),
+		.limit = strv_get(&job->limit),
+		.jobs = cli->jobs,
+		.diff = cli->diff,
+		.accept_new_host_keys = cli->accept_new_host_keys,
+		.once = cli->strict,
+		.ssh_config = cli->ssh_config,
+		.timeout_s = (unsigned)((cli->timeout_ns + 999999999u) / 1000000000u),
+		.purge = &job->purge,
+		.cancel = &the_cancel,
+		.watcher = &job->watcher,
+	};
+	r = open_vault_if_needed(job, e);
+	if (r == 0)
+		r = start_log(job, e);
+	if (r < 0)
+		return r;
+	signals_set(on_signal);
+	return start_display(job, e);
+}
+
+int job_begin(struct job *job, struct cli *cli, int argc, char **argv, struct err *e)
+{
+	job->cli = cli;
+	int r = begin(job, argc, argv, e);
+	if (r < 0)
+		job_end(job, 0);
+	return r;
+}
+
+void job_shown(struct job *job)
+{
+	live_stop(take_ptr(&job->live));
+}
+
+struct show_context job_context(const struct job *job)
+{
+	return (struct show_context){
+		.inv = job->cli->inv,
+		.redact = &job->redact,
+		.log = job->log ? runlog_path(job->log) : NULL,
+		.color = cli_color(job->cli, STDOUT_FILENO),
+		.quiet = job->cli->quiet,
+		.verbose = job->cli->verbose,
+		.columns = isatty(STDOUT_FILENO) ? live_columns(STDOUT_FILENO) : 80,
+	};
+}
+
+int job_end(struct job *job, int status)
+{
+	struct err e = { 0 };
+	job_shown(job);
+	signals_set(SIG_DFL);
+	if (job->log)
+		runlog_note(job->log, "exit status %d", status);
+	if (runlog_close(take_ptr(&job->log), &e) < 0) {
+		fprintf(stderr, "powerstack: %s\n", e.msg);
+		status = status ? status : 1;
+	}
+	vault_free(take_ptr(&job->vault));
+	job->redact.vault = NULL;
+	strv_clear(&job->words);
+	strv_clear(&job->limit);
+	strv_clear(&job->hosts);
+	return status;
+}
+
+int job_walk(struct job *job, enum walk w)
+{
+	struct err e = { 0 };
+	struct report report = { 0 };
+	struct cli *cli = job->cli;
+	int r = provision_run(w, cli->inv, job->vault, &job->options, &report, &e);
+	job_shown(job);
+	if (r < 0)
+		return job_end(job, cli_fail(cli, &e));
+	AUTO_BUF struct buf out;
+	buf_init(&out, OUT_BYTES);
+	struct show_context c = job_context(job);
+	int shown = cli->json ? show_report_json(&out, &report, w, &job->redact) :
+				show_report(&out, &report, w, &c);
+	int status = report_exit(&report, w);
+	report_clear(&report);
+	fputs(buf_str(&out), stdout);
+	return job_end(job, shown < 0 && !status ? 1 : status);
+}
