@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The exporter: BPF object and skeleton, the static binary for each architecture, its embedding.
+#
+# The static binary is always built with release flags, in out/static/<arch>, whatever MODE is; the
+# other modes link the same sources dynamically so that sanitizers work. One architecture is built
+# by default, the machine's own. EXPORTER_ARCHES="amd64 arm64" builds more, where the cross compiler
+# (crossbuild-essential-<arch>) and the -dev packages of that architecture are installed.
+
+EXPORTER_NATIVE := $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
+EXPORTER_ARCHES ?= $(EXPORTER_NATIVE)
+
+# Debian architecture -> GNU triplet; the compiler is <triplet>-gcc but for the native one.
+triplet_amd64 := x86_64-linux-gnu
+triplet_arm64 := aarch64-linux-gnu
+triplet_armhf := arm-linux-gnueabihf
+exporter_cc = $(if $(filter $(1),$(EXPORTER_NATIVE)),gcc,$(triplet_$(1))-gcc)
+exporter_strip = $(if $(filter $(1),$(EXPORTER_NATIVE)),strip,$(triplet_$(1))-strip)
+
+EXPORTER_ALL_SRC := $(EXPORTER_SRC) exporter/main.c
+EXPORTER_BASE_SRC := $(sort $(wildcard base/*.c))
+# For what links the sources dynamically: unit tests, fuzz targets, the sanitized exporter.
+EXPORTER_TEST_LIBS := -levent_extra -levent_core -lbpf -lelf -lz -lm
+
+# ---- BPF: clang -> object -> stripped object -> skeleton; the same for every architecture
+BPF_MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null || gcc -print-multiarch)
+BPF_SKEL := out/bpf/power.skel.h
+
+out/bpf/power.o: bpf/power.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)
+	$(Q)$(CLANG) -target bpf -g -O2 -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3 -MMD -MP \
+		-ffile-prefix-map=$(CURDIR)=. -I. -idirafter /usr/include/$(BPF_MULTIARCH) -c -o $@ $<
+
+out/bpf/power.bpf.o: out/bpf/power.o
+	$(Q)bpftool gen object $@ $<
+
+$(BPF_SKEL): out/bpf/power.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)bpftool gen skeleton $< name power >$@
+
+# Any object of ours that includes the skeleton needs it first; -MMD knows which only afterwards.
+exporter_objs = $(patsubst %.c,$(1)/%.o,$(2))
+$(call exporter_objs,$(O),$(filter exporter/sources/%,$(EXPORTER_SRC))): $(BPF_SKEL)
+$(call exporter_objs,$(O),$(filter exporter/sources/%,$(EXPORTER_SRC))): EXTRA_CFLAGS += -isystem out/bpf
+
+# ---- what build this is: rewritten only when it changes
+.PHONY: FORCE
+out/static/build_info: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '-DPOWERSTACK_REVISION=\"$(POWERSTACK_REVISION)\"' \
+		'-DPOWERSTACK_BRANCH=\"$(POWERSTACK_BRANCH)\"' >$@.new
+	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
+
+$(O)/exporter/build_info.o: out/static/build_info
+$(O)/exporter/build_info.o: EXTRA_CFLAGS += @out/static/build_info
+
+# ---- static
+STATIC_CFLAGS = $(BASE_CFLAGS) $(CFLAGS_release) $(foreach f,-fzero-call-used-regs=used-gpr,$(call cc-option,$(f))) \
+	-ffunction-sections -fdata-sections -isystem out/bpf
+STATIC_LDFLAGS := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -Wl,--build-id=sha1
+# libelf's own needs differ between releases (zlib, later also zstd): pkg-config knows.
+static_libelf = $(shell PKG_CONFIG_LIBDIR=/usr/lib/$(triplet_$(1))/pkgconfig:/usr/share/pkgconfig \
+	pkg-config --static --libs-only-l libbpf libelf 2>/dev/null || echo -lbpf -lelf -lz)
+
+# $(1): Debian architecture
+define exporter_static
+EXPORTER_OBJ_$(1) := $$(patsubst %.c,out/static/$(1)/%.o,$$(EXPORTER_ALL_SRC) $$(EXPORTER_BASE_SRC))
+
+out/static/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(call say,CC,$(1)/$$<)
+	$$(Q)$$(call exporter_cc,$(1)) $$(STATIC_CFLAGS) $$(STATIC_EXTRA) -MMD -MP -c -o $$@ $$<
+
+$$(filter out/static/$(1)/exporter/sources/%,$$(EXPORTER_OBJ_$(1))): $$(BPF_SKEL)
+out/static/$(1)/exporter/build_info.o: out/static/build_info
+out/static/$(1)/exporter/build_info.o: STATIC_EXTRA = @out/static/build_info
+
+out/static/$(1)/powerstack-exporter: $$(EXPORTER_OBJ_$(1)) exporter/static_curl.sh
+	$$(call say,STATIC,$$@)
+	$$(Q)curl=$$$$(CC=$$(call exporter_cc,$(1)) DEB_ARCH=$(1) \
+		$(if $(filter $(1),$(EXPORTER_NATIVE)),,HOST=$(triplet_$(1))) exporter/static_curl.sh) && \
+	cp "$$$$curl/VERSION" out/static/$(1)/libcurl.version && \
+	$$(call exporter_cc,$(1)) $$(CFLAGS_release) $$(STATIC_LDFLAGS) -o $$@ $$(EXPORTER_OBJ_$(1)) \
+		"$$$$curl/lib/libcurl.a" -lcares -lssl -lcrypto -levent_extra -levent_core \
+		$$(call static_libelf,$(1)) -ljson-c -lyaml -lsodium -lm 2>$$@.log || { cat $$@.log; exit 1; }
+
+# What travels to nodes and into the command: without symbols.
+out/release/embed/powerstack-exporter.$(1): out/static/$(1)/powerstack-exporter
+	@mkdir -p $$(@D)
+	$$(Q)$$(call exporter_strip,$(1)) -o $$@ $$<
+endef
+$(foreach a,$(EXPORTER_ARCHES),$(eval $(call exporter_static,$(a))))
+EXPORTER_IMAGES := $(foreach a,$(EXPORTER_ARCHES),out/release/embed/powerstack-exporter.$(a))
+
+ifeq ($(MODE),release)
+$(O)/powerstack-exporter: out/static/$(EXPORTER_NATIVE)/powerstack-exporter $(EXPORTER_IMAGES)
+	$(Q)cp $< $@
+else
+$(O)/powerstack-exporter: $(call exporter_objs,$(O),$(EXPORTER_ALL_SRC) $(EXPORTER_BASE_SRC))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lyaml -lsodium -ljson-c -lcurl $(EXPORTER_TEST_LIBS)
+endif
+
+# ---- embedding: one table of {architecture, bytes, length}, ended by a zero row. The C side:
+#   extern const struct { const char *arch; const void *data; unsigned long long len; } exporter_images[];
+EMBED_EXPORTER := out/static/images.o
+out/static/images.S: exporter/build.mk $(EXPORTER_IMAGES)
+	@mkdir -p $(@D)
+	$(Q){ echo '.section .data.rel.ro,"aw"'; echo '.balign 8'; echo '.globl exporter_images'; \
+	echo 'exporter_images:'; \
+	for a in $(EXPORTER_ARCHES); do echo ".quad name_$$a, image_$$a, end_$$a - image_$$a"; done; \
+	echo '.quad 0, 0, 0'; echo '.size exporter_images, . - exporter_images'; \
+	echo '.section .rodata,"a"'; \
+	for a in $(EXPORTER_ARCHES); do echo "name_$$a: .asciz \"$$a\""; echo '.balign 16'; \
+	echo "image_$$a: .incbin \"out/release/embed/powerstack-exporter.$$a\""; echo "end_$$a:"; done; \
+	echo '.section .note.GNU-stack,"",@progbits'; } >$@
+out/static/images.o: out/static/images.S
+	$(call say,AS,$@)
+	$(Q)gcc -c -o $@ $<

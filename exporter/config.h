@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXPORTER_CONFIG_H
+#define EXPORTER_CONFIG_H
+/*
+ * The configuration file (YAML). Any option of the command line may stand in it under its own name,
+ * nested at the dots; the command line wins. What only the file has are the peers:
+ *
+ *	interval: 1s
+ *	web:
+ *	  listen-address: ":9102"
+ *	log:
+ *	  level: info
+ *	redfish:                            # a BMC that tells what the whole machine draws
+ *	  endpoint: https://192.0.2.10      # or with :port; a plain http:// one takes no password
+ *	  username: monitor
+ *	  password: secret                  # then the file must be 0600 or stricter
+ *	  ca-file: /etc/powerstack/bmc.pem  # verify by this; default: the system's authorities
+ *	  insecure-skip-verify: false       # true: take any certificate
+ *	  interval: 10s                     # 1s to 10m
+ *	  timeout: 5s                       # of one request, 1s to 1m
+ *
+ * An unknown key is an error with its line and column, and so is a value of the wrong kind.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/opts.h"
+#include "base/secret.h"
+#include "base/ydoc.h"
+
+struct redfish_config {
+	const char *endpoint; /* NULL: no BMC is asked */
+	const char *username;
+	struct secret *password;
+	const char *ca_file;
+	bool insecure_skip_verify;
+	unsigned long long interval_ns, timeout_ns;
+};
+
+struct config {
+	struct redfish_config redfish;
+	struct ydoc doc; /* owns the texts */
+};
+
+/* Parses len bytes; name stands for the file in messages. Options are set in `options` unless it is
+ * NULL. exposed: others than the owner may read the file, so that a secret in it is an error.
+ * -ERR_CONFIG. The caller owns ret: config_clear; texts set in `options` live as long. */
+int config_parse(const char *name, const void *bytes, size_t len, bool exposed,
+		 const struct opt_table *options, struct config *ret, struct err *e);
+/* The same from a file. */
+int config_read(const char *path, const struct opt_table *options, struct config *ret, struct err *e);
+/* The configuration without a file. */
+void config_init(struct config *ret);
+void config_clear(struct config *c);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/facts.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <sys/utsname.h>
+
+#include "base/cleanup.h"
+#include "exporter/number.h"
+
+/* AMD's kernel driver gives its PMU no such name: family and first model of each generation, from
+ * the kernel's arch/x86/kernel/cpu/amd.c (bsp_init_amd and init_amd_zen*). The last match counts. */
+static const struct {
+	unsigned family, model_from, model_to;
+	const char *name;
+} zens[] = {
+	{ 0x17, 0x00, 0x2f, "zen" },   { 0x17, 0x30, 0xff, "zen2" },  { 0x17, 0x50, 0x5f, "zen" },
+	{ 0x19, 0x00, 0x0f, "zen3" },  { 0x19, 0x20, 0x5f, "zen3" },  { 0x19, 0x10, 0x1f, "zen4" },
+	{ 0x19, 0x60, 0xaf, "zen4" },  { 0x1a, 0x00, 0xff, "zen5" },
+};
+
+/* The value behind "key :" in the first block of /proc/cpuinfo, or "". */
+static void cpuinfo_value(const char *text, const char *key, char *ret, size_t size)
+{
+	size_t klen = strlen(key);
+
+	ret[0] = '\0';
+	for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+		const char *colon = strchr(line, ':');
+
+		if (strncmp(line, key, klen) != 0 || !colon || strspn(line + klen, " \t") != (size_t)(colon - line) - klen)
+			continue;
+		const char *value = colon + 1 + strspn(colon + 1, " \t");
+
+		snprintf(ret, size, "%.*s", (int)strcspn(value, "\n"), value);
+		return;
+	}
+}
+
+static void cpu_name(const struct roots *roots, char *ret, size_t size)
+{
+	char path[PATH_MAX], text[4096], vendor[64], family[16], model[16];
+	struct err none = { 0 };
+	const char *said = getenv("CPU_ARCH_OVERRIDE");
+
+	if (said && said[0]) {
+		snprintf(ret, size, "%s", said);
+		return;
+	}
+	snprintf(path, sizeof path, "%s/devices/cpu/caps/pmu_name", roots->sysfs);
+	if (number_text(path, ret, size, &none) == 0 && ret[0])
+		return;
+	snprintf(ret, size, "unknown");
+	snprintf(path, sizeof path, "%s/cpuinfo", roots->procfs);
+	if (number_text(path, text, sizeof text, &none) < 0)
+		return;
+	cpuinfo_value(text, "vendor_id", vendor, sizeof vendor);
+	cpuinfo_value(text, "cpu family", family, sizeof family);
+	cpuinfo_value(text, "model", model, sizeof model);
+	uint64_t f = 0, m = 0;
+
+	if (strcmp(vendor, "AuthenticAMD") != 0 || number_parse(family, strlen(family), &f, &none) < 0 ||
+	    number_parse(model, strlen(model), &m, &none) < 0)
+		return;
+	for (size_t i = 0; i < COUNT(zens); i++) {
+		if (f == zens[i].family && m >= zens[i].model_from && m <= zens[i].model_to)
+			snprintf(ret, size, "%s", zens[i].name);
+	}
+}
+
+void facts_read(const struct roots *roots, struct facts *ret)
+{
+	const char *node = getenv("NODE_NAME");
+
+	*ret = (struct facts){ 0 };
+	cpu_name(roots, ret->cpu, sizeof ret->cpu);
+	if (node && node[0])
+		snprintf(ret->instance, sizeof ret->instance, "%s", node);
+	else if (gethostname(ret->instance, sizeof ret->instance - 1) < 0)
+		snprintf(ret->instance, sizeof ret->instance, "unknown");
+}

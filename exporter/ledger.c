@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A platform, three dies of five components, ... : far above any machine. */
+#define ACCOUNTS_MAX (ZONES_MAX + 1)
+
+/* Counters are refreshed about every millisecond and read a little apart: allow that much more. */
+#define SLACK_NS UINT64_C(20000000)
+
+struct ledger {
+	struct zone_book zones[ZONES_MAX];
+	struct account accounts[ACCOUNTS_MAX];
+	size_t naccounts;
+	/* `other`: what platform and its parts counted since they were last all known together. The
+	 * parts may run ahead of a slow platform meter: then other waits until it catches up. */
+	int64_t other_debt_uj;
+	uint64_t pending_platform_uj, pending_parts_uj;
+	bool pending_broken;
+	/* Proof of a platform meter. */
+	enum proof proof;
+	unsigned proof_ticks;
+	uint64_t proof_platform_uj, proof_parts_uj;
+};
+
+int ledger_new(struct ledger **ret, struct err *e)
+{
+	struct ledger *l = calloc(1, sizeof *l);
+
+	if (!l)
+		return err_set(e, ERR_MEMORY, "no memory for the ledger");
+	*ret = l;
+	return 0;
+}
+
+void ledger_free(struct ledger *l)
+{
+	free(l);
+}
+
+/* The most that can be drawn in ns, saturating. */
+static uint64_t most_uj(uint64_t power_max_uw, uint64_t ns)
+{
+	unsigned __int128 uj = (unsigned __int128)power_max_uw * ns / 1000000000u;
+
+	return uj > UINT64_MAX ? UINT64_MAX : (uint64_t)uj;
+}
+
+int zone_delta(const struct zone_mark *was, const struct zone_mark *now, uint64_t power_max_uw,
+	       uint64_t *ret_uj, bool *ret_wrapped)
+{
+	if (now->anew || now->at_ns < was->at_ns)
+		return -1 - DOUBT_GAP;
+	uint64_t most = most_uj(power_max_uw, now->at_ns - was->at_ns + SLACK_NS);
+
+	if (now->wraps_at_uj == 0) {
+		if (now->uj < was->uj)
+			return -1 - DOUBT_RESET;
+		if (now->uj - was->uj > most)
+			return -1 - DOUBT_LIE;
+		*ret_uj = now->uj - was->uj;
+		*ret_wrapped = false;
+		return 0;
+	}
+	if (now->uj > now->wraps_at_uj || was->uj > now->wraps_at_uj)
+		return -1 - DOUBT_LIE;
+	if (was->wraps_at_uj != now->wraps_at_uj)
+		return -1 - DOUBT_RESET;
+	/* Could it have gone all the way round in that time? Then nothing can be said. */
+	if (most >= now->wraps_at_uj)
+		return -1 - DOUBT_GAP;
+	bool wrapped = now->uj < was->uj;
+	uint64_t uj = wrapped ? now->wraps_at_uj - was->uj + now->uj : now->uj - was->uj;
+
+	if (uj > most)
+		return -1 - (wrapped ? DOUBT_RESET : DOUBT_LIE);
+	*ret_uj = uj;
+	*ret_wrapped = wrapped;
+	return 0;
+}
+
+static struct account *account_of(struct ledger *l, enum component component, const char *package,
+				  unsigned source)
+{
+	for (size_t i = 0; i < l->naccounts; i++) {
+		struct account *a = &l->accounts[i];
+
+		if (a->component == component && a->source == source && strcmp(a->package, package) == 0)
+			return a;
+	}
+	if (l->naccounts == ACCOUNTS_MAX)
+		return NULL;
+	struct account *a = &l->accounts[l->naccounts++];
+
+	*a = (struct account){ .level = LEVEL_NODE, .component = component, .source = source };
+	memcpy(a->package, package, strnlen(package, sizeof a->package - 1));
+	return a;
+}
+
+/* The one place where joules are booked. The idle split will divide uj here. */
+static void book(struct account *a, uint64_t uj)
+{
+	a->modes |= 1u << MODE_UNSPLIT;
+	a->uj[MODE_UNSPLIT] += uj;
+}
+
+static bool is_part(enum component c)
+{
+	return c == COMP_PACKAGE || c == COMP_DRAM;
+}
+
+/* Books platform less parts, so that over time other + parts == platform to the microjoule: while
+ * the parts are ahead, what is missing is remembered and other stands still. */
+static void settle_other(struct ledger *l, unsigned source)
+{
+	int64_t uj = (int64_t)l->pending_platform_uj - (int64_t)l->pending_parts_uj + l->other_debt_uj;
+	struct account *a = account_of(l, COMP_OTHER, "socket0", source);
+
+	l->pending_platform_uj = l->pending_parts_uj = 0;
+	l->other_debt_uj = uj < 0 ? uj : 0;
+	if (a)
+		book(a, uj > 0 ? (uint64_t)uj : 0);
+}
+
+/* Decides once, after enough intervals in which everything was known. */
+static void settle_proof(struct ledger *l, uint64_t platform_uj, uint64_t parts_uj,
+			 const struct zones *zones)
+{
+	l->proof_platform_uj += platform_uj;
+	l->proof_parts_uj += parts_uj;
+	if (++l->proof_ticks < PROOF_TICKS)
+		return;
+	l->proof = l->proof_platform_uj > 0 && l->proof_platform_uj >= l->proof_parts_uj ? PROOF_GOOD
+											  : PROOF_BAD;
+	if (l->proof == PROOF_BAD)
+		return;
+	for (size_t i = 0; i < zones->n; i++) {
+		const struct zone *z = &zones->v[i];
+		struct account *a;
+
+		if (z->needs_proof && l->zones[i].seen &&
+		    (a = account_of(l, z->component, z->package, z->source)) != NULL)
+			book(a, l->zones[i].booked_uj);
+	}
+	l->other_debt_uj = (int64_t)l->proof_platform_uj - (int64_t)l->proof_parts_uj;
+}
+
+int ledger_settle(struct ledger *l, const struct tick *now, struct err *e)
+{
+	const struct zones *zones = now->zones;
+	bool marked[ZONES_MAX] = { false };
+	/* Of this interval: what platform and parts drew, and whether all of them told. */
+	uint64_t platform_uj = 0, parts_uj = 0;
+	bool platform = false, parts = false, all_known = true, lost = false;
+	unsigned parts_source = 0;
+
+	for (size_t i = 0; i < now->nmarks; i++) {
+		if (now->marks[i].zone >= zones->n)
+			return err_set(e, ERR_BUG, "a mark of an unknown zone");
+	}
+	for (size_t i = 0; i < now->nmarks; i++) {
+		const struct zone_mark *m = &now->marks[i];
+		const struct zone *z = &zones->v[m->zone];
+		struct zone_book *b = &l->zones[m->zone];
+		bool counts = is_part(z->component) || z->component == COMP_PLATFORM;
+		struct account *a = NULL;
+		uint64_t uj = 0;
+		bool wrapped = false;
+
+		if (marked[m->zone])
+			continue;
+		marked[m->zone] = true;
+		if (z->needs_proof && l->proof == PROOF_NONE)
+			l->proof = PROOF_PENDING;
+		if (!z->needs_proof || l->proof == PROOF_GOOD) {
+			a = account_of(l, z->component, z->package, z->source);
+			if (a)
+				a->modes |= 1u << MODE_UNSPLIT;
+		}
+		if (!b->seen) {
+			b->seen = true;
+			b->last = *m;
+			lost |= counts;
+			continue;
+		}
+		int rc = zone_delta(&b->last, m, z->power_max_uw, &uj, &wrapped);
+
+		b->last = *m;
+		if (rc < 0) {
+			b->doubts[-1 - rc]++;
+			lost |= counts;
+			continue;
+		}
+		b->wraps += wrapped;
+		b->booked_uj += uj;
+		if (a)
+			book(a, uj);
+		if (z->component == COMP_PLATFORM) {
+			platform = true;
+			platform_uj += uj;
+		} else if (is_part(z->component)) {
+			parts = true;
+			parts_uj += uj;
+			parts_source = z->source;
+		}
+	}
+	/* A meter that was there and is silent now will tell later what it counted meanwhile. */
+	for (size_t i = 0; i < zones->n; i++) {
+		if (!marked[i] && l->zones[i].seen &&
+		    (is_part(zones->v[i].component) || zones->v[i].component == COMP_PLATFORM))
+			all_known = false;
+	}
+	if (lost) {
+		l->pending_broken = !all_known;
+		l->pending_platform_uj = l->pending_parts_uj = 0;
+		return 0;
+	}
+	l->pending_platform_uj += platform_uj;
+	l->pending_parts_uj += parts_uj;
+	if (!all_known)
+		return 0;
+	if (l->pending_broken) {
+		/* The sums began at different times: start anew from here. */
+		l->pending_broken = false;
+		l->pending_platform_uj = l->pending_parts_uj = 0;
+		return 0;
+	}
+	if (l->proof == PROOF_PENDING && platform) {
+		settle_proof(l, l->pending_platform_uj, l->pending_parts_uj, zones);
+		l->pending_platform_uj = l->pending_parts_uj = 0;
+		if (l->proof == PROOF_GOOD)
+			settle_other(l, parts_source);
+		return 0;
+	}
+	if (platform && parts && l->proof != PROOF_BAD && l->proof != PROOF_PENDING)
+		settle_other(l, parts_source);
+	else
+		l->pending_platform_uj = l->pending_parts_uj = 0;
+	return 0;
+}
+
+int ledger_each(const struct ledger *l, enum level level,
+		int (*fn)(const struct account *, void *), void *arg)
+{
+	for (size_t i = 0; i < l->naccounts; i++) {
+		int rc = l->accounts[i].level == level ? fn(&l->accounts[i], arg) : 0;
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+const struct zone_book *ledger_zone(const struct ledger *l, uint32_t zone)
+{
+	return zone < ZONES_MAX && l->zones[zone].seen ? &l->zones[zone] : NULL;
+}
+
+enum proof ledger_proof(const struct ledger *l)
+{
+	return l->proof;
+}

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * powerstack-exporter: wiring and speech. Flow, one direction: sources -> tick -> ledger -> page ->
+ * socket, once per interval; a scrape only gets the last page. One thread.
+ *
+ * What it needs from its service unit, and what it can live without:
+ *
+ *	Type=notify          READY=1 after the first page, RELOADING=1, STOPPING=1, WATCHDOG=1
+ *	                     (Type=notify-reload works as well: ExecReload is SIGHUP)
+ *	WatchdogSec=         any; 10 times --interval or more, at least 10s
+ *	capabilities         CAP_DAC_READ_SEARCH  read energy_uj, which only root may
+ *	                     CAP_BPF CAP_PERFMON  load and attach the scheduler programs
+ *	                     Ambient and bounding set of these three are enough for User=anybody;
+ *	                     each may be missing: then that source says so and stays out.
+ *	                     As root without CAP_DAC_OVERRIDE its configuration must be root's.
+ *	reads                /sys (powercap, devices/cpu, kernel/btf, fs/cgroup), /proc/cpuinfo,
+ *	                     /proc/self, the configuration, /etc/ssl/certs/ca-certificates.crt or the
+ *	                     configured CA file; /etc/resolv.conf and /etc/hosts for named peers
+ *	writes               nothing
+ *	sockets              AF_INET AF_INET6 (pages, BMC), AF_UNIX (notify)
+ *	system calls         @system-service bpf perf_event_open
+ *	fits with            NoNewPrivileges ProtectSystem=strict ProtectHome PrivateTmp PrivateDevices
+ *	                     ProtectKernelModules ProtectKernelLogs ProtectClock ProtectHostname
+ *	                     ProtectControlGroups ProtectKernelTunables (it only reads /sys)
+ *	                     RestrictNamespaces RestrictRealtime RestrictSUIDSGID LockPersonality
+ *	                     MemoryDenyWriteExecute SystemCallArchitectures=native UMask=0077
+ *	                     LimitCORE=0 LimitMEMLOCK= (above 64K for the configured password)
+ *	not with             ProtectProc=invisible ProcSubset=pid (/proc/cpuinfo), PrivateUsers (it
+ *	                     takes the capabilities away), PrivateNetwork, IPAddressDeny=any
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "exporter/build_info.h"
+#include "exporter/client.h"
+#include "exporter/facts.h"
+#include "exporter/http.h"
+#include "exporter/ledger.h"
+#include "exporter/log.h"
+#include "exporter/loop.h"
+#include "exporter/metrics.h"
+#include "exporter/notify.h"
+#include "exporter/number.h"
+#include "exporter/options.h"
+#include "exporter/page.h"
+#include "exporter/source.h"
+
+struct app {
+	int argc;
+	char **argv;
+	struct options options;
+	struct config *boot;	/* owns texts of the options above */
+	struct config *config;	/* what sources use; boot until it is read again */
+	struct loop *loop;
+	struct loop_timer *ticker;
+	struct client *client;
+	struct http *http;
+	struct sampler sampler;
+	struct ledger *ledger;
+	struct tick tick;
+	struct facts facts;
+	struct self self;
+	uint64_t last_tick_ns;
+	enum proof proof;
+	size_t meters_told;	/* number of meters last logged */
+	bool ready;
+};
+
+#define SAY(app, level, msg, ...)                                                               \
+	log_write(STDERR_FILENO, (enum log_format)(app)->options.log_format,                     \
+		  (enum log_level)(app)->options.log_level, level, msg,                          \
+		  (const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+
+static void say_source(void *arg, const struct source *s)
+{
+	struct app *a = arg;
+	const char *name = s->ops->name;
+
+	if (s->up)
+		SAY(a, LOG_LEVEL_INFO, "source works", "source", name, "measures", s->ops->what);
+	else if (!s->wanted)
+		SAY(a, LOG_LEVEL_INFO, "source not used", "source", name, "reason", s->why.msg);
+	else if (!s->state)
+		SAY(a, LOG_LEVEL_WARN, "source missing", "source", name, "measures", s->ops->what, "reason",
+		    s->why.msg);
+	else
+		SAY(a, LOG_LEVEL_WARN, "source failed", "source", name, "reason", s->why.msg);
+}
+
+/* What is worth a line besides the sources' own state. */
+static void say_meters(struct app *a)
+{
+	char count[32];
+	enum proof proof = ledger_proof(a->ledger);
+
+	if (a->self.meters != a->meters_told || !a->ready) {
+		snprintf(count, sizeof count, "%zu", a->self.meters);
+		if (a->self.meters == 0)
+			SAY(a, LOG_LEVEL_WARN, "no energy meter answers: no joules are exported", "meters", count);
+		else
+			SAY(a, LOG_LEVEL_INFO, "energy meters read", "meters", count);
+		a->meters_told = a->self.meters;
+	}
+	if (proof == a->proof)
+		return;
+	a->proof = proof;
+	if (proof == PROOF_GOOD)
+		SAY(a, LOG_LEVEL_INFO, "psys counts no less than packages and memory: taken for the platform");
+	else if (proof == PROOF_BAD)
+		SAY(a, LOG_LEVEL_WARN, "psys counts less than packages and memory: it does not measure the "
+		    "platform and is not exported");
+}
+
+static void measure_self(struct self *self)
+{
+	struct rusage use;
+	char text[128];
+	unsigned long pages = 0;
+	struct err none = { 0 };
+
+	if (getrusage(RUSAGE_SELF, &use) == 0)
+		self->cpu_ns = (uint64_t)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000000000u +
+			       (uint64_t)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1000u;
+	if (number_text("/proc/self/statm", text, sizeof text, &none) == 0 &&
+	    sscanf(text, "%*u %lu", &pages) == 1)
+		self->resident_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void count_http(struct app *a)
+{
+	struct http_stats stats;
+
+	if (!a->http)
+		return;
+	http_stats(a->http, &stats);
+	a->self.requests = stats.requests;
+	a->self.refused = stats.refused;
+	a->self.evicted = stats.evicted;
+	a->self.connections = stats.connections;
+}
+
+/* Reads the world and books it. */
+static int take_tick(struct app *a, struct err *e)
+{
+	uint64_t now = tick_now_ns();
+
+	if (a->last_tick_ns && now - a->last_tick_ns > a->options.interval_ns * 3 / 2)
+		a->self.late_ticks++;
+	a->last_tick_ns = now;
+	sampler_read(&a->sampler, now, &a->tick);
+	int rc = ledger_settle(a->ledger, &a->tick, e);
+
+	a->self.sample_ns += tick_now_ns() - now;
+	a->self.ticks++;
+	a->self.meters = a->tick.nmarks;
+	measure_self(&a->self);
+	count_http(a);
+	return rc;
+}
+
+static int render(struct app *a, struct buf *out, struct err *e)
+{
+	uint64_t from = tick_now_ns();
+	struct view view = { .facts = &a->facts,
+			     .self = &a->self,
+			     .sampler = &a->sampler,
+			     .ledger = a->ledger,
+			     .tick = &a->tick,
+			     .now_ns = from };
+	int rc = page_render(&view, metrics, nmetrics, out, e);
+
+	a->self.render_ns += tick_now_ns() - from;
+	return rc;
+}
+
+static void on_tick(void *arg)
+{
+	struct app *a = arg;
+	struct err e = { 0 };
+	AUTO_BUF struct buf page;
+
+	buf_init(&page, PAGE_MAX);
+	if (take_tick(a, &e) < 0 || render(a, &page, &e) < 0) {
+		SAY(a, LOG_LEVEL_ERROR, "interval lost", "reason", e.msg);
+		return;
+	}
+	size_t len = page.len;
+	char *text = buf_take(&page);
+
+	if (text)
+		http_publish(a->http, text, len);
+	say_meters(a);
+	if (text && !a->ready) {
+		a->ready = true;
+		notify_send("READY=1\nSTATUS=serving\n");
+	}
+}
+
+static void on_watchdog(void *arg)
+{
+	(void)arg;
+	notify_send("WATCHDOG=1\n");
+}
+
+static void on_stop(void *arg, int signo)
+{
+	struct app *a = arg;
+
+	SAY(a, LOG_LEVEL_INFO, "stopping", "signal", signo == SIGTERM ? "SIGTERM" : "SIGINT");
+	notify_send("STOPPING=1\n");
+	loop_stop(a->loop);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+/* Options and configuration; both on the heap, the caller frees *ret_config by config_drop. */
+static int read_all(struct app *a, struct options *ret, struct config **ret_config, struct err *e)
+{
+	struct config *config = calloc(1, sizeof *config);
+	int rc = config ? options_read(a->argc, a->argv, ret, config, e)
+			: err_set(e, ERR_MEMORY, "no memory for the configuration");
+
+	if (rc < 0)
+		free(config);
+	else
+		*ret_config = config;
+	return rc;
+}
+
+static void config_drop(struct config *c)
+{
+	if (c)
+		config_clear(c);
+	free(c);
+}
+
+static void reload(struct app *a)
+{
+	struct options o;
+	struct config *config = NULL, *old = a->config;
+	struct err e = { 0 };
+
+	if (read_all(a, &o, &config, &e) < 0) {
+		SAY(a, LOG_LEVEL_ERROR, "configuration not taken over; the old one stays", "reason", e.msg);
+		return;
+	}
+	if (!same_text(o.listen_address, a->options.listen_address) ||
+	    !same_text(o.telemetry_path, a->options.telemetry_path) ||
+	    !same_text(o.sysfs, a->options.sysfs) || !same_text(o.procfs, a->options.procfs) ||
+	    !same_text(o.rootfs, a->options.rootfs))
+		SAY(a, LOG_LEVEL_WARN, "addresses and paths change with a restart only");
+	a->options.log_level = o.log_level;
+	a->options.log_format = o.log_format;
+	if (o.interval_ns != a->options.interval_ns) {
+		a->options.interval_ns = o.interval_ns;
+		loop_change(a->ticker, o.interval_ns);
+	}
+	a->config = config;
+	a->sampler.roots.config = config;
+	uint64_t now = tick_now_ns();
+
+	sampler_reopen(&a->sampler, "redfish", now);
+	sampler_reopen(&a->sampler, "rapl-sysfs", now); /* whether psys counts depends on it */
+	if (old != a->boot)
+		config_drop(old);
+	SAY(a, LOG_LEVEL_INFO, "configuration read again");
+}
+
+static void on_reload(void *arg, int signo)
+{
+	struct app *a = arg;
+	struct timespec now;
+	char text[96];
+
+	(void)signo;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld\n",
+		 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	notify_send(text);
+	reload(a);
+	notify_send("READY=1\n");
+}
+
+/* ---- the ways to run */
+
+static int fail(const struct err *e)
+{
+	fprintf(stderr, "powerstack-exporter: %s\n", e->msg);
+	return err_exit_status(e->kind);
+}
+
+static int print_help(void)
+{
+	puts("Usage: powerstack-exporter [OPTION]...\n"
+	     "Shows the energy this machine uses to Prometheus, under Kepler's names.\n");
+	opts_help(stdout, exporter_opts, nexporter_opts);
+	puts("\nTIME is a number with ms, s or m. Environment: NODE_NAME (label instance),\n"
+	     "CPU_ARCH_OVERRIDE (label cpu_architecture).");
+	return 0;
+}
+
+static int print_version(void)
+{
+	printf("powerstack-exporter %s (branch %s, revision %s, %s)\n", build_info.version, build_info.branch,
+	       build_info.revision, build_info.arch);
+	return 0;
+}
+
+static int print_metrics(struct err *e)
+{
+	AUTO_BUF struct buf text;
+
+	buf_init(&text, PAGE_MAX);
+	int rc = page_document(metrics, nmetrics, &text, e);
+
+	if (rc == 0)
+		fputs(buf_str(&text), stdout);
+	return rc;
+}
+
+static int print_page(struct app *a, struct err *e)
+{
+	AUTO_BUF struct buf page;
+
+	buf_init(&page, PAGE_MAX);
+	int rc = render(a, &page, e);
+
+	if (rc == 0 && (fwrite(buf_str(&page), 1, page.len, stdout) != page.len || fflush(stdout) != 0))
+		return err_errno(e, ERR_FAILED, "cannot write the page");
+	return rc;
+}
+
+static void on_once(void *arg)
+{
+	loop_stop(((struct app *)arg)->loop);
+}
+
+/* One interval between two ticks, in the loop so that peers can answer meanwhile. */
+static int run_once(struct app *a, struct err *e)
+{
+	int rc = take_tick(a, e);
+
+	rc = rc < 0 ? rc : loop_every(a->loop, a->options.interval_ns, on_once, a, &a->ticker, e);
+	rc = rc < 0 ? rc : loop_run(a->loop, e);
+	rc = rc < 0 ? rc : take_tick(a, e);
+	return rc < 0 ? rc : print_page(a, e);
+}
+
+/* What each source found, after peers had their time to answer. */
+static int run_check(struct app *a, struct err *e)
+{
+	int rc = 0;
+
+	if (a->config->redfish.endpoint) {
+		rc = loop_every(a->loop, a->config->redfish.timeout_ns, on_once, a, &a->ticker, e);
+		rc = rc < 0 ? rc : loop_run(a->loop, e);
+	}
+	rc = rc < 0 ? rc : take_tick(a, e);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < a->sampler.n; i++) {
+		const struct source *s = &a->sampler.v[i];
+
+		printf("%-12s %-8s %s\n", s->ops->name,
+		       s->up ? "works" : s->state ? "partly" : s->wanted ? "missing" : "not used",
+		       s->up ? s->ops->what : s->why.msg);
+		for (size_t m = 0; m < a->tick.nmarks; m++) {
+			const struct zone *z = &a->sampler.zones.v[a->tick.marks[m].zone];
+
+			if (z->source == i)
+				printf("%-12s %-8s %s%s\n", "", "meter", z->name,
+				       z->needs_proof ? " (platform, if it shows to measure it)" : "");
+		}
+	}
+	if (a->tick.nmarks == 0)
+		puts("no energy meter answers: no joules would be exported");
+	return 0;
+}
+
+static int run_server(struct app *a, struct err *e)
+{
+	uint64_t watchdog = notify_watchdog_ns();
+	struct loop_timer *timer = NULL;
+	int rc = http_new(loop_base(a->loop), a->options.listen_address, a->options.telemetry_path, &a->http, e);
+
+	rc = rc < 0 ? rc : loop_signal(a->loop, SIGTERM, on_stop, a, e);
+	rc = rc < 0 ? rc : loop_signal(a->loop, SIGINT, on_stop, a, e);
+	rc = rc < 0 ? rc : loop_signal(a->loop, SIGHUP, on_reload, a, e);
+	if (rc == 0 && watchdog > 0)
+		rc = loop_every(a->loop, watchdog, on_watchdog, a, &timer, e);
+	rc = rc < 0 ? rc : loop_every(a->loop, a->options.interval_ns, on_tick, a, &a->ticker, e);
+	if (rc < 0)
+		return rc;
+	char where[96];
+
+	http_where(a->http, where, sizeof where);
+	SAY(a, LOG_LEVEL_INFO, "listening", "address", where, "path", a->options.telemetry_path);
+	on_tick(a);
+	return loop_run(a->loop, e);
+}
+
+static int run(struct app *a, struct err *e)
+{
+	struct err why = { 0 };
+	int rc = loop_new(&a->loop, e);
+
+	rc = rc < 0 ? rc : ledger_new(&a->ledger, e);
+	if (rc < 0)
+		return rc;
+	if (client_new(loop_base(a->loop), &a->client, &why) < 0)
+		SAY(a, LOG_LEVEL_WARN, "no peers can be asked", "reason", why.msg);
+	struct roots roots = { .sysfs = a->options.sysfs,
+			       .procfs = a->options.procfs,
+			       .rootfs = a->options.rootfs,
+			       .config = a->config,
+			       .base = loop_base(a->loop),
+			       .client = a->client };
+
+	facts_read(&roots, &a->facts);
+	bool serving = !a->options.check && !a->options.once;
+
+	if (serving) {
+		SAY(a, LOG_LEVEL_INFO, "starting", "version", build_info.version, "revision",
+		    build_info.revision, "instance", a->facts.instance, "cpu", a->facts.cpu);
+		a->sampler.on_change = say_source;
+		a->sampler.arg = a;
+	}
+	sampler_open(&a->sampler, sources, nsources, &roots);
+	return a->options.check ? run_check(a, e) : a->options.once ? run_once(a, e) : run_server(a, e);
+}
+
+static void release(struct app *a)
+{
+	sampler_close(&a->sampler);
+	client_free(a->client);
+	http_free(a->http);
+	loop_free(a->loop);
+	ledger_free(a->ledger);
+	tick_clear(&a->tick);
+	if (a->config != a->boot)
+		config_drop(a->config);
+	config_drop(a->boot);
+	free(a);
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = { 0 };
+	struct app *a = calloc(1, sizeof *a);
+	int rc = a ? 0 : err_set(&e, ERR_MEMORY, "no memory");
+
+	if (rc < 0)
+		return fail(&e);
+	/* Secrets are in this process: no core files. A peer that goes away is no reason to die. */
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+	signal(SIGPIPE, SIG_IGN);
+	a->argc = argc;
+	a->argv = argv;
+	rc = read_all(a, &a->options, &a->boot, &e);
+	a->config = a->boot;
+	if (rc == 0 && a->options.help)
+		rc = print_help();
+	else if (rc == 0 && a->options.version)
+		rc = print_version();
+	else if (rc == 0 && a->options.metrics)
+		rc = print_metrics(&e);
+	else if (rc == 0)
+		rc = run(a, &e);
+	release(a);
+	return rc < 0 ? fail(&e) : 0;
+}

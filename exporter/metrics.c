@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/metrics.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "exporter/build_info.h"
+
+/* ---- labels */
+
+static const char *const mode_names[NMODES] = {
+	[MODE_DYNAMIC] = "dynamic", [MODE_IDLE] = "idle", [MODE_UNSPLIT] = "unsplit"
+};
+
+static const char *label_package(const struct subject *s)
+{
+	return s->account->package;
+}
+
+static const char *label_instance(const struct subject *s)
+{
+	return s->view->facts->instance;
+}
+
+static const char *label_mode(const struct subject *s)
+{
+	return mode_names[s->mode];
+}
+
+static const char *source_name(const struct subject *s, unsigned index)
+{
+	return index < s->view->sampler->n ? s->view->sampler->v[index].ops->name : "none";
+}
+
+static const char *label_account_source(const struct subject *s)
+{
+	return source_name(s, s->account->source);
+}
+
+static const char *label_source(const struct subject *s)
+{
+	return s->source->ops->name;
+}
+
+static const char *label_zone(const struct subject *s)
+{
+	return s->zone->name;
+}
+
+static const char *label_zone_source(const struct subject *s)
+{
+	return source_name(s, s->zone->source);
+}
+
+static const char *label_program(const struct subject *s)
+{
+	return s->program->name;
+}
+
+static const char *label_cpu(const struct subject *s)
+{
+	return s->view->facts->cpu;
+}
+
+struct first_source {
+	bool platform; /* looked for: the platform's, or the components' */
+	int index;
+};
+
+static int find_source(const struct account *a, void *arg)
+{
+	struct first_source *f = arg;
+
+	if (a->component == COMP_OTHER || (a->component == COMP_PLATFORM) != f->platform)
+		return 0;
+	f->index = (int)a->source;
+	return 1;
+}
+
+static const char *power_source(const struct subject *s, bool platform)
+{
+	struct first_source f = { .platform = platform, .index = -1 };
+
+	ledger_each(s->view->ledger, LEVEL_NODE, find_source, &f);
+	return f.index < 0 ? "none" : source_name(s, (unsigned)f.index);
+}
+
+static const char *label_components_source(const struct subject *s)
+{
+	return power_source(s, false);
+}
+
+static const char *label_platform_source(const struct subject *s)
+{
+	return power_source(s, true);
+}
+
+static const char *label_os_source(const struct subject *s)
+{
+	(void)s;
+	return "os";
+}
+
+static const char *label_branch(const struct subject *s)
+{
+	(void)s;
+	return build_info.branch;
+}
+
+static const char *label_revision(const struct subject *s)
+{
+	(void)s;
+	return build_info.revision;
+}
+
+static const char *label_version(const struct subject *s)
+{
+	(void)s;
+	return build_info.version;
+}
+
+static const char *label_os(const struct subject *s)
+{
+	(void)s;
+	return "linux";
+}
+
+static const char *label_arch(const struct subject *s)
+{
+	(void)s;
+	return build_info.arch;
+}
+
+static const struct label node_labels[] = { { "package", label_package },
+					    { "instance", label_instance },
+					    { "mode", label_mode },
+					    { "source", label_account_source },
+					    { NULL, NULL } };
+static const struct label info_labels[] = { { "cpu_architecture", label_cpu },
+					    { "components_power_source", label_components_source },
+					    { "platform_power_source", label_platform_source },
+					    { "source", label_os_source },
+					    { NULL, NULL } };
+static const struct label build_labels[] = { { "branch", label_branch },
+					     { "revision", label_revision },
+					     { "version", label_version },
+					     { "os", label_os },
+					     { "arch", label_arch },
+					     { NULL, NULL } };
+static const struct label source_labels[] = { { "source", label_source }, { NULL, NULL } };
+static const struct label zone_labels[] = { { "zone", label_zone },
+					    { "source", label_zone_source },
+					    { NULL, NULL } };
+static const struct label program_labels[] = { { "program", label_program }, { NULL, NULL } };
+
+/* ---- values */
+
+static bool one(const struct subject *s, uint64_t *ret)
+{
+	(void)s;
+	*ret = 1;
+	return true;
+}
+
+static bool account_uj(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->account->uj[s->mode];
+	return true;
+}
+
+static bool source_up(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->source->up;
+	return s->source->wanted;
+}
+
+static bool source_age(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->view->now_ns - s->source->ok_ns;
+	return s->source->ok_ns != 0;
+}
+
+static bool source_errors(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->source->errors;
+	return s->source->wanted;
+}
+
+static bool zone_wraps(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->book->wraps;
+	return true;
+}
+
+static bool zone_unknown(const struct subject *s, uint64_t *ret)
+{
+	*ret = 0;
+	for (size_t i = 0; i < NDOUBTS; i++)
+		*ret += s->book->doubts[i];
+	return true;
+}
+
+static bool program_runs(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->program->runs;
+	return s->program->runs != 0;
+}
+
+static bool program_run_ns(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->program->run_ns;
+	return s->program->runs != 0;
+}
+
+#define SELF_VALUE(member)                                             \
+	static bool self_##member(const struct subject *s, uint64_t *ret) \
+	{                                                              \
+		*ret = s->view->self->member;                          \
+		return true;                                           \
+	}
+SELF_VALUE(ticks)
+SELF_VALUE(late_ticks)
+SELF_VALUE(sample_ns)
+SELF_VALUE(render_ns)
+SELF_VALUE(requests)
+SELF_VALUE(evicted)
+SELF_VALUE(refused)
+SELF_VALUE(connections)
+SELF_VALUE(cpu_ns)
+SELF_VALUE(resident_bytes)
+SELF_VALUE(meters)
+
+#define SCHED_VALUE(member)                                             \
+	static bool sched_##member(const struct subject *s, uint64_t *ret) \
+	{                                                               \
+		*ret = s->view->tick->sched.member;                     \
+		return s->view->tick->sched.there;                      \
+	}
+SCHED_VALUE(busy_ns)
+SCHED_VALUE(idle_ns)
+SCHED_VALUE(switches)
+SCHED_VALUE(drops)
+
+static bool sched_cgroups(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->view->tick->nworks;
+	return s->view->tick->sched.there;
+}
+
+/* ---- rows */
+
+#define NODE(NAME, COMPONENT, HELP)                                                            \
+	{ "kepler_node_" NAME "_joules_total", METRIC_COUNTER, HELP, PER_ACCOUNT, node_labels, 6, \
+	  account_uj, COMPONENT }
+#define SELF(NAME, TYPE, HELP, PER, LABELS, DECIMALS, VALUE) \
+	{ "powerstack_exporter_" NAME, TYPE, HELP, PER, LABELS, DECIMALS, VALUE, NCOMPONENTS }
+
+const struct metric metrics[] = {
+	NODE("core", COMP_CORE, "Energy of the processor cores, part of package, in joules"),
+	NODE("dram", COMP_DRAM, "Energy of the memory, in joules"),
+	NODE("other", COMP_OTHER, "Energy of the platform less packages and memory, in joules"),
+	NODE("package", COMP_PACKAGE, "Energy of the processor packages, in joules"),
+	NODE("platform", COMP_PLATFORM, "Energy of the whole machine, in joules"),
+	NODE("uncore", COMP_UNCORE,
+	     "Energy of the packages' parts outside the cores, part of package, in joules"),
+	{ "kepler_node_info", METRIC_GAUGE, "What measures this node; always 1", PER_EXPORTER, info_labels,
+	  0, one, NCOMPONENTS },
+	{ "kepler_exporter_build_info", METRIC_GAUGE, "Version of this exporter; always 1", PER_EXPORTER,
+	  build_labels, 0, one, NCOMPONENTS },
+
+	SELF("energy_meters", METRIC_GAUGE,
+	     "Energy counters read in the last interval; 0: this machine shows no meter", PER_EXPORTER,
+	     NULL, 0, self_meters),
+	SELF("source_up", METRIC_GAUGE, "1 if the source gave all it has in the last interval", PER_SOURCE,
+	     source_labels, 0, source_up),
+	SELF("source_age_seconds", METRIC_GAUGE, "Time since the source last gave all it has", PER_SOURCE,
+	     source_labels, 9, source_age),
+	SELF("source_errors_total", METRIC_COUNTER, "Readings of the source that failed wholly or partly",
+	     PER_SOURCE, source_labels, 0, source_errors),
+	SELF("meter_wraps_total", METRIC_COUNTER, "Times the energy counter passed its end", PER_ZONE,
+	     zone_labels, 0, zone_wraps),
+	SELF("meter_unknown_intervals_total", METRIC_COUNTER,
+	     "Intervals not counted because the energy counter was reset, impossible or unread too long",
+	     PER_ZONE, zone_labels, 0, zone_unknown),
+	SELF("bpf_program_loaded", METRIC_GAUGE, "Programs loaded into the kernel; always 1", PER_PROGRAM,
+	     program_labels, 0, one),
+	SELF("bpf_program_runs_total", METRIC_COUNTER,
+	     "Times the program ran; only while kernel.bpf_stats_enabled is set", PER_PROGRAM,
+	     program_labels, 0, program_runs),
+	SELF("bpf_program_run_seconds_total", METRIC_COUNTER,
+	     "Time the program ran; only while kernel.bpf_stats_enabled is set", PER_PROGRAM,
+	     program_labels, 9, program_run_ns),
+	SELF("sched_busy_seconds_total", METRIC_COUNTER, "On-CPU time of all tasks but the idle ones",
+	     PER_EXPORTER, NULL, 9, sched_busy_ns),
+	SELF("sched_idle_seconds_total", METRIC_COUNTER, "On-CPU time of the idle tasks, charged to nobody",
+	     PER_EXPORTER, NULL, 9, sched_idle_ns),
+	SELF("sched_switches_total", METRIC_COUNTER, "Context switches seen", PER_EXPORTER, NULL, 0,
+	     sched_switches),
+	SELF("sched_drops_total", METRIC_COUNTER, "Charges lost because there are too many control groups",
+	     PER_EXPORTER, NULL, 0, sched_drops),
+	SELF("sched_cgroups", METRIC_GAUGE, "Control groups with on-CPU time", PER_EXPORTER, NULL, 0,
+	     sched_cgroups),
+	SELF("ticks_total", METRIC_COUNTER, "Intervals sampled", PER_EXPORTER, NULL, 0, self_ticks),
+	SELF("late_ticks_total", METRIC_COUNTER, "Intervals that began more than half an interval late",
+	     PER_EXPORTER, NULL, 0, self_late_ticks),
+	SELF("sample_seconds_total", METRIC_COUNTER, "Time spent reading the sources", PER_EXPORTER, NULL, 9,
+	     self_sample_ns),
+	SELF("render_seconds_total", METRIC_COUNTER, "Time spent writing pages", PER_EXPORTER, NULL, 9,
+	     self_render_ns),
+	SELF("http_requests_total", METRIC_COUNTER, "Requests answered", PER_EXPORTER, NULL, 0,
+	     self_requests),
+	SELF("http_connections", METRIC_GAUGE, "Connections open", PER_EXPORTER, NULL, 0, self_connections),
+	SELF("http_evicted_total", METRIC_COUNTER,
+	     "Connections closed for being slow or to make room for new ones", PER_EXPORTER, NULL, 0,
+	     self_evicted),
+	SELF("http_refused_total", METRIC_COUNTER, "Requests answered with an error", PER_EXPORTER, NULL, 0,
+	     self_refused),
+	SELF("cpu_seconds_total", METRIC_COUNTER, "CPU time used by this exporter", PER_EXPORTER, NULL, 9,
+	     self_cpu_ns),
+	SELF("resident_memory_bytes", METRIC_GAUGE, "Resident memory of this exporter", PER_EXPORTER, NULL,
+	     0, self_resident_bytes),
+};
+const size_t nmetrics = COUNT(metrics);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXPORTER_METRICS_H
+#define EXPORTER_METRICS_H
+/*
+ * The metric table: every family this exporter can show is one row, and output, documentation and
+ * tests come from the rows. Names and labels of kepler_* are Kepler v0.7.12's, in its order.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "exporter/ledger.h"
+#include "exporter/source.h"
+
+/* What does not change while the exporter runs. */
+struct facts {
+	char instance[256];	/* NODE_NAME or the host's name: label `instance` */
+	char cpu[64];		/* label `cpu_architecture` */
+};
+
+/* The exporter's own numbers. */
+struct self {
+	uint64_t ticks, late_ticks, sample_ns, render_ns;
+	uint64_t requests, evicted, refused;
+	unsigned connections;
+	uint64_t cpu_ns, resident_bytes;
+	size_t meters;		/* energy counters in the last tick */
+};
+
+/* All that a page can show. */
+struct view {
+	const struct facts *facts;
+	const struct self *self;
+	const struct sampler *sampler;
+	const struct ledger *ledger;
+	const struct tick *tick;	/* the last one */
+	uint64_t now_ns;
+};
+
+/* What one series is about; which members are set follows from the row's level. */
+struct subject {
+	const struct view *view;
+	const struct account *account;
+	enum mode mode;
+	const struct source *source;
+	const struct zone *zone;
+	const struct zone_book *book;
+	const struct program_mark *program;
+};
+
+/* What a row is repeated over. */
+enum per { PER_EXPORTER, PER_ACCOUNT, PER_SOURCE, PER_ZONE, PER_PROGRAM };
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE };
+
+struct label {
+	const char *name;
+	const char *(*value)(const struct subject *);
+};
+
+struct metric {
+	const char *name;
+	enum metric_type type;
+	const char *help;
+	enum per per;
+	const struct label *labels;	/* ended by a NULL name; NULL for none */
+	unsigned decimals;		/* the value is in units of 10^-decimals: 6 for uJ, 9 for ns */
+	/* false: this subject has no such series. */
+	bool (*value)(const struct subject *, uint64_t *ret);
+	enum component component;	/* PER_ACCOUNT: whose row this is */
+};
+
+extern const struct metric metrics[];
+extern const size_t nmetrics;
+
+#endif

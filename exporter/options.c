@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/options.h"
+
+#include "base/cleanup.h"
+#include "exporter/log.h"
+
+#define MS_NS 1000000ull
+#define AT(member) offsetof(struct options, member)
+
+const struct opt exporter_opts[] = {
+	{ .name = "web.listen-address", .kind = OPT_STRING, .arg = "ADDRESS", .offset = AT(listen_address),
+	  .help = "numeric address and port to listen on; without an address, all of them (:9102)" },
+	{ .name = "web.telemetry-path", .kind = OPT_STRING, .arg = "PATH", .offset = AT(telemetry_path),
+	  .help = "path of the metrics page (/metrics)" },
+	{ .name = "config.file", .kind = OPT_STRING, .arg = "FILE", .offset = AT(config_file),
+	  .help = "configuration in YAML; any of these options may stand in it", .complete = "file" },
+	{ .name = "path.sysfs", .kind = OPT_STRING, .arg = "DIR", .offset = AT(sysfs),
+	  .help = "where sysfs is (/sys)", .complete = "dir" },
+	{ .name = "path.procfs", .kind = OPT_STRING, .arg = "DIR", .offset = AT(procfs),
+	  .help = "where procfs is (/proc)", .complete = "dir" },
+	{ .name = "path.rootfs", .kind = OPT_STRING, .arg = "DIR", .offset = AT(rootfs),
+	  .help = "where the host's root is (/)", .complete = "dir" },
+	{ .name = "interval", .kind = OPT_DURATION, .arg = "TIME", .offset = AT(interval_ns),
+	  .help = "time between two samples, 50ms to 60s (1s)", .min = 50 * MS_NS, .max = 60000 * MS_NS },
+	{ .name = "log.level", .kind = OPT_ENUM, .arg = "LEVEL", .offset = AT(log_level),
+	  .help = "least level logged: debug, info, warn or error (info)", .values = log_levels },
+	{ .name = "log.format", .kind = OPT_ENUM, .arg = "FORMAT", .offset = AT(log_format),
+	  .help = "logfmt or json (logfmt)", .values = log_formats },
+	{ .name = "once", .kind = OPT_FLAG, .offset = AT(once),
+	  .help = "print one page after one interval and exit" },
+	{ .name = "check", .kind = OPT_FLAG, .offset = AT(check),
+	  .help = "say which sources this machine has and why others are missing, and exit" },
+	{ .name = "metrics", .kind = OPT_FLAG, .offset = AT(metrics),
+	  .help = "list every metric with its type, labels and meaning, and exit" },
+	{ .name = "version", .kind = OPT_FLAG, .offset = AT(version), .help = "print the version and exit" },
+	{ .name = "help", .letter = 'h', .kind = OPT_FLAG, .offset = AT(help),
+	  .help = "print this help and exit" },
+};
+const size_t nexporter_opts = COUNT(exporter_opts);
+
+static const struct options defaults = {
+	.listen_address = ":9102",
+	.telemetry_path = "/metrics",
+	.sysfs = "/sys",
+	.procfs = "/proc",
+	.rootfs = "/",
+	.interval_ns = 1000 * MS_NS,
+	.log_level = LOG_LEVEL_INFO,
+	.log_format = LOG_FORMAT_LOGFMT,
+};
+
+static int parse(int argc, char **argv, struct options *into, struct err *e)
+{
+	struct opt_table table = { exporter_opts, nexporter_opts, into };
+	int nargs = 0, rc = opts_parse(&table, 1, argc, argv, false, &nargs, e);
+
+	if (rc == 0 && nargs > 0)
+		return err_set(e, ERR_USAGE, "'%s' is no option; see --help", argv[0]);
+	return rc;
+}
+
+int options_read(int argc, char **argv, struct options *ret, struct config *ret_config, struct err *e)
+{
+	struct options first = defaults, o = defaults;
+	struct opt_table table = { exporter_opts, nexporter_opts, &o };
+	struct config config;
+	int rc = parse(argc, argv, &first, e);
+
+	config_init(&config);
+	if (rc == 0 && first.config_file)
+		rc = config_read(first.config_file, &table, &config, e);
+	if (rc == 0)
+		rc = parse(argc, argv, &o, e);
+	if (rc == 0 && (o.telemetry_path[0] != '/' || strpbrk(o.telemetry_path, " ?#\"<>&")))
+		rc = err_set(e, ERR_USAGE, "telemetry path '%s' is no path such as /metrics",
+			     o.telemetry_path);
+	if (rc < 0) {
+		config_clear(&config);
+		return rc;
+	}
+	*ret = o;
+	*ret_config = config;
+	return 0;
+}

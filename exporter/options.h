@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXPORTER_OPTIONS_H
+#define EXPORTER_OPTIONS_H
+/* The command line of powerstack-exporter: one table, from which --help comes too. */
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/opts.h"
+#include "exporter/config.h"
+
+struct options {
+	const char *listen_address, *telemetry_path, *config_file;
+	const char *sysfs, *procfs, *rootfs;
+	unsigned long long interval_ns;
+	int log_level, log_format;
+	bool once, check, metrics, version, help;
+};
+
+extern const struct opt exporter_opts[];
+extern const size_t nexporter_opts;
+
+/* Defaults, then the configuration file that the command line names, then the command line. The
+ * order of argv may change. -ERR_USAGE, -ERR_CONFIG; then nothing is owned. Texts in *ret live as
+ * long as argv and *ret_config. */
+int options_read(int argc, char **argv, struct options *ret, struct config *ret_config, struct err *e);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/page.h"
+
+#include "exporter/prom.h"
+
+static const char *const type_names[] = { [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge" };
+
+/* One family being written: its head comes with its first series. */
+struct family {
+	const struct metric *row;
+	const struct view *view;
+	struct buf *out;
+	bool begun;
+};
+
+static void series(struct family *f, const struct subject *s)
+{
+	const struct metric *m = f->row;
+	uint64_t value = 0;
+
+	if (!m->value(s, &value))
+		return;
+	if (!f->begun)
+		prom_head(f->out, m->name, m->help, type_names[m->type]);
+	f->begun = true;
+	buf_adds(f->out, m->name);
+	for (const struct label *l = m->labels; l && l->name; l++) {
+		buf_addf(f->out, "%c%s=\"", l == m->labels ? '{' : ',', l->name);
+		prom_escape(f->out, l->value(s), true);
+		buf_addc(f->out, '"');
+	}
+	buf_adds(f->out, m->labels ? "} " : " ");
+	prom_number(f->out, value, m->decimals);
+	buf_addc(f->out, '\n');
+}
+
+static int account_series(const struct account *a, void *arg)
+{
+	struct family *f = arg;
+
+	if (a->component != f->row->component)
+		return 0;
+	for (enum mode mode = 0; mode < NMODES; mode++) {
+		if (a->modes & 1u << mode)
+			series(f, &(struct subject){ .view = f->view, .account = a, .mode = mode });
+	}
+	return 0;
+}
+
+static void render_family(struct family *f)
+{
+	const struct view *v = f->view;
+
+	switch (f->row->per) {
+	case PER_EXPORTER:
+		series(f, &(struct subject){ .view = v });
+		break;
+	case PER_ACCOUNT:
+		ledger_each(v->ledger, LEVEL_NODE, account_series, f);
+		break;
+	case PER_SOURCE:
+		for (size_t i = 0; i < v->sampler->n; i++)
+			series(f, &(struct subject){ .view = v, .source = &v->sampler->v[i] });
+		break;
+	case PER_ZONE:
+		for (uint32_t i = 0; i < v->sampler->zones.n; i++) {
+			const struct zone_book *book = ledger_zone(v->ledger, i);
+
+			if (book)
+				series(f, &(struct subject){ .view = v,
+							     .zone = &v->sampler->zones.v[i],
+							     .book = book });
+		}
+		break;
+	case PER_PROGRAM:
+		for (size_t i = 0; i < v->tick->nprograms; i++)
+			series(f, &(struct subject){ .view = v, .program = &v->tick->programs[i] });
+		break;
+	}
+}
+
+int page_render(const struct view *view, const struct metric *rows, size_t n, struct buf *out,
+		struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		render_family(&(struct family){ .row = &rows[i], .view = view, .out = out });
+	if (out->full)
+		return err_set(e, ERR_MEMORY, "the page does not fit into memory (%zu bytes)", out->len);
+	return 0;
+}
+
+int page_document(const struct metric *rows, size_t n, struct buf *out, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_addf(out, "%s (%s)", rows[i].name, type_names[rows[i].type]);
+		for (const struct label *l = rows[i].labels; l && l->name; l++)
+			buf_addf(out, "%s%s", l == rows[i].labels ? " by " : ", ", l->name);
+		buf_addf(out, "\n    %s\n", rows[i].help);
+	}
+	return out->full ? err_set(e, ERR_MEMORY, "no memory for the list of metrics") : 0;
+}

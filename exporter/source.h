@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXPORTER_SOURCE_H
+#define EXPORTER_SOURCE_H
+/*
+ * Where readings come from. A source is a row of sources[] and a state of its own; it knows nothing
+ * of the ledger or of pages. A source that cannot work says why and is left out: none of them can
+ * stop the exporter or another source.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "exporter/config.h"
+#include "exporter/tick.h"
+
+struct client;
+struct event_base;
+struct source;
+
+/* The edges of the world, all of them parameters, so that tests can put others in their place. */
+struct roots {
+	const char *sysfs, *procfs, *rootfs;
+	const struct config *config;
+	struct event_base *base; /* for sources that wait for peers */
+	struct client *client;	 /* HTTP, in the same loop */
+};
+
+struct source_ops {
+	const char *name; /* the value of label `source` */
+	const char *what; /* for the log: what it measures */
+	bool asynchronous; /* its readings come in their own time: it keeps errors and ok_ns itself */
+	/* Finds its meters. ERR_REFUSED: the configuration does not ask for it (no fault). Anything
+	 * else: missing, with the reason. May keep `roots`. */
+	int (*open)(struct source *s, const struct roots *roots, struct zones *zones, struct err *e);
+	/* Appends what it has; never blocks. A failure with something appended counts as a partial
+	 * reading: what was appended is used. */
+	int (*read)(struct source *s, struct tick *into, struct err *e);
+	/* Releases s->state. Called once after each successful open. */
+	void (*close)(struct source *s);
+};
+
+struct source {
+	const struct source_ops *ops;
+	unsigned index;
+	void *state;		  /* NULL while not open */
+	bool wanted;		  /* false: the configuration does not ask for it */
+	bool up;		  /* the last read gave everything */
+	uint64_t ok_ns;		  /* when a read last gave everything; 0: never */
+	uint64_t tried_ns;	  /* when open was last tried */
+	uint64_t errors;	  /* reads and opens that failed */
+	struct err why;		  /* what the last failure was; kind ERR_NONE while up */
+};
+
+extern const struct source_ops *const sources[];
+extern const size_t nsources;
+
+#define SOURCES_MAX 16
+/* A source that could not be opened, or lost what it read, is looked for again this often. */
+#define SOURCE_RETRY_NS (30 * UINT64_C(1000000000))
+
+/* All sources of one exporter. */
+struct sampler {
+	struct source v[SOURCES_MAX];
+	size_t n;
+	struct roots roots;
+	struct zones zones;
+	/* Called when a source comes up, goes down or changes its reason; may be NULL. */
+	void (*on_change)(void *arg, const struct source *s);
+	void *arg;
+};
+
+/* Opens what can be opened. table has n rows, at most SOURCES_MAX. Cannot fail as a whole. */
+void sampler_open(struct sampler *sp, const struct source_ops *const *table, size_t n,
+		  const struct roots *roots);
+/* Reads every source into *ret (reset first), retries absent ones when their time has come. */
+void sampler_read(struct sampler *sp, uint64_t now_ns, struct tick *ret);
+/* Closes and opens again one source (its configuration changed). */
+void sampler_reopen(struct sampler *sp, const char *name, uint64_t now_ns);
+void sampler_close(struct sampler *sp);
+
+#endif

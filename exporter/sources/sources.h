@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXPORTER_SOURCES_SOURCES_H
+#define EXPORTER_SOURCES_SOURCES_H
+/* One source each; table.c puts them in order. */
+#include "exporter/source.h"
+
+extern const struct source_ops source_rapl, source_redfish, source_sched;
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/sources/sources.h"
+
+#include "base/cleanup.h"
+#include "exporter/source.h"
+
+const struct source_ops *const sources[] = {
+	&source_rapl,
+	&source_redfish,
+	&source_sched,
+};
+const size_t nsources = COUNT(sources);
+_Static_assert(COUNT(sources) <= SOURCES_MAX, "a bit per source in struct tick");

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXPORTER_TICK_H
+#define EXPORTER_TICK_H
+/*
+ * One reading of the world at one instant: what the sources append to and the ledger settles.
+ * Everything in it is a counter that only grows (or wraps at a known value); whoever wants a rate
+ * subtracts. Times are CLOCK_BOOTTIME nanoseconds, so that a suspended machine shows as a gap.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* What an energy counter measures; each has its metric row in metrics.c. */
+enum component {
+	COMP_PACKAGE,
+	COMP_CORE,
+	COMP_UNCORE,
+	COMP_DRAM,
+	COMP_PLATFORM,
+	COMP_OTHER, /* platform less package and dram; made by the ledger, no meter has it */
+	NCOMPONENTS,
+};
+
+/* An energy meter. Interned once, then known by its number: zones are never taken out, because the
+ * joules counted from a meter that vanished stay counted. */
+struct zone {
+	enum component component;
+	unsigned source;	 /* index in sources[] */
+	char name[64];		 /* unique in its source: "package-0-die-1/dram" */
+	char package[64];	 /* label `package`: "0", "System.Embedded.1" */
+	uint64_t power_max_uw;	 /* nothing real draws more: tells a wrap from a reset */
+	bool needs_proof;	 /* a platform meter that must first show that it measures the platform */
+};
+
+#define ZONES_MAX 512
+
+struct zones {
+	struct zone v[ZONES_MAX];
+	size_t n;
+};
+
+/* The number of the zone with this source and name, added if new. -ERR_MEMORY when full. */
+int zones_intern(struct zones *zones, const struct zone *zone, uint32_t *ret_id, struct err *e);
+
+/* An energy counter as read. wraps_at_uj: the largest value before it starts again at 0, or 0 for
+ * a counter that does not wrap. */
+struct zone_mark {
+	uint32_t zone;
+	bool anew; /* says nothing about the time since the zone's mark before */
+	uint64_t uj, wraps_at_uj, at_ns;
+};
+
+/* Who used what: a control group's total. */
+struct work_mark {
+	uint64_t cgroup;
+	uint64_t cpu_ns;
+};
+
+/* The scheduler's totals over all CPUs. */
+struct sched_mark {
+	bool there;
+	uint64_t busy_ns, idle_ns, switches, drops;
+};
+
+/* A loaded BPF program; runs and run_ns stay 0 unless kernel.bpf_stats_enabled is set. */
+struct program_mark {
+	char name[16];
+	uint64_t runs, run_ns;
+};
+
+#define PROGRAMS_MAX 8
+
+struct tick {
+	uint64_t at_ns;
+	struct zones *zones;		/* shared by all ticks of a sampler */
+	struct zone_mark *marks;	/* at most one per zone */
+	size_t nmarks, marks_cap;
+	struct work_mark *works;
+	size_t nworks, works_cap;
+	struct sched_mark sched;
+	struct program_mark programs[PROGRAMS_MAX];
+	size_t nprograms;
+	unsigned missing;		/* bit per source (1 << index) that gave nothing */
+};
+
+/* Empties the tick, keeps its memory. */
+void tick_reset(struct tick *t, uint64_t at_ns);
+void tick_clear(struct tick *t);
+/* Append. -ERR_MEMORY. */
+int tick_add_mark(struct tick *t, const struct zone_mark *mark, struct err *e);
+int tick_add_work(struct tick *t, const struct work_mark *work, struct err *e);
+
+/* Now, on the clock of ticks. */
+uint64_t tick_now_ns(void);
+
+#endif
