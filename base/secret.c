@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/secret.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <string.h>
+#include <unistd.h>
 
 struct secret {
 	size_t len;
@@ -49,6 +51,51 @@ int secret_new_random(size_t len, struct secret **ret, struct err *e)
 	for (size_t i = 0; i < len; i++)
 		to[i] = (unsigned char)set[randombytes_uniform(62)];
 	return 0;
+}
+
+/* Fills room up to its size; *ret_len tells how far. */
+static int fill(int fd, unsigned char *room, size_t size, const char *what, size_t *ret_len,
+		struct err *e)
+{
+	while (*ret_len < size) {
+		ssize_t n = read(fd, room + *ret_len, size - *ret_len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(e, ERR_FAILED, "cannot read %s", what);
+		if (n == 0)
+			break;
+		*ret_len += (size_t)n;
+	}
+	return 0;
+}
+
+int secret_read(int fd, size_t max, const char *what, struct secret **ret, struct err *e)
+{
+	if (max > SECRET_MAX - 1)
+		max = SECRET_MAX - 1;
+	struct secret *s = NULL;
+	size_t len = 0;
+	for (size_t size = 4096;; size *= 4) {
+		size = size > max + 1 ? max + 1 : size;
+		unsigned char *room = NULL;
+		struct secret *bigger = NULL;
+		int r = secret_new_empty(size, &bigger, &room, e);
+		if (r == 0 && s)
+			memcpy(room, s->bytes, len);
+		secret_free(s);
+		s = bigger;
+		if (r == 0)
+			r = fill(fd, room, size, what, &len, e);
+		if (r == 0 && len > max)
+			r = err_set(e, ERR_MEMORY, "%s has more than %zu bytes", what, max);
+		if (r == 0 && len == size)
+			continue;
+		if (r == 0)
+			r = secret_new(s->bytes, len, ret, e);
+		secret_free(s);
+		return r;
+	}
 }
 
 void secret_free(struct secret *s)

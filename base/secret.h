@@ -22,6 +22,9 @@ int secret_new(const void *bytes, size_t len, struct secret **ret, struct err *e
 int secret_new_empty(size_t len, struct secret **ret, unsigned char **ret_bytes, struct err *e);
 /* A random secret: len characters of [A-Za-z0-9] (5.95 bits each), for tokens and passwords. */
 int secret_new_random(size_t len, struct secret **ret, struct err *e);
+/* Reads fd to its end straight into guarded memory, at most max bytes (-ERR_MEMORY when there are
+ * more); what names the source in messages. */
+int secret_read(int fd, size_t max, const char *what, struct secret **ret, struct err *e);
 /* Wipes and frees; NULL is allowed. */
 void secret_free(struct secret *s);
 size_t secret_len(const struct secret *s);
