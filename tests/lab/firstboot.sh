@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash disable=SC2154 # state, image and accel are lab's
 # firstboot.sh, sourced by lab: how the base image becomes the snapshot of three booted nodes.
 # The cache key of the snapshot is the hash of this file, among others.
@@ -17,10 +18,7 @@ cmd_first_boot() {
 		echo
 	} >"$state/ho3.sudo"
 	for node in "${nodes[@]}"; do
-		# By a relative name: the cache may move.
-		(cd "$state" && qemu-img create -q -f qcow2 -F qcow2 \
-			-b "../${image##*/}/base.qcow2" "$node.root.qcow2")
-		ln -s "../$node.root.qcow2" "$state/run/$node.root.qcow2"
+		qemu-img create -q -f qcow2 -F qcow2 -b "$image/base.qcow2" "$state/run/$node.root.qcow2"
 		make_spare_disks "$node"
 		first_initrd "$node"
 	done
@@ -28,6 +26,12 @@ cmd_first_boot() {
 	each_node await_boot 300 || die "the first boot failed"
 	each_node warm_up || die "the nodes did not settle"
 	each_node save_memory || die "the snapshot failed"
+	# From here on the disks know their base by a relative name: the cache may move.
+	for node in "${nodes[@]}"; do
+		stop "$node"
+		mv "$state/run/$node.root.qcow2" "$state/"
+		qemu-img rebase -u -f qcow2 -F qcow2 -b "../${image##*/}/base.qcow2" "$state/$node.root.qcow2"
+	done
 }
 
 # The files that make a node itself, on top of the initrd; init.sh copies them at first boot.

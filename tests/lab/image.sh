@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 # image.sh OUT: builds the base disk of the lab's virtual machines into the new directory OUT.
 #
 #   base.qcow2        Debian 12, ext4 with the label "psroot", no partition table

@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=dash
 # The first process of a node: finds the root file system by its label, whatever the order of
 # the disks, and hands over to systemd. At a node's very first boot the initrd also holds

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash disable=SC2034,SC2054 # read by lab; QEMU writes lists with commas
 # machine.sh, sourced by lab: what a node is made of. The cache key of the booted snapshot is
 # the hash of this file, among others: a snapshot fits only the machine that it was taken of.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh
 # node.sh SECONDS PORT: runs as root on a node that has just continued its snapshot. Sets the
 # clock, which stands where the snapshot was taken, names the lab's time server and waits until
