@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/ledger.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RANGE UINT64_C(262143328850)
+#define SECOND UINT64_C(1000000000)
+#define KILOWATT (UINT64_C(1000) * 1000000)
+
+static struct zone_mark mark(uint64_t uj, uint64_t at_ns)
+{
+	return (struct zone_mark){ .uj = uj, .wraps_at_uj = RANGE, .at_ns = at_ns };
+}
+
+struct delta_case {
+	const char *what;
+	uint64_t was, now, dt_ns;
+	int rc; /* 0 or -1 - doubt */
+	uint64_t uj;
+	bool wrapped;
+};
+
+Test(ledger, what_a_counter_says_and_what_it_does_not)
+{
+	static const struct delta_case cases[] = {
+		{ "stands still", 7, 7, SECOND, 0, 0, false },
+		{ "grows", 7, 100, SECOND, 0, 93, false },
+		{ "passes its end", RANGE - 10, 5, SECOND, 0, 15, true },
+		{ "the largest step that can be", 0, 1000 * 1000000, SECOND, 0, 1000 * 1000000, false },
+		{ "too fast", 0, 1100 * UINT64_C(1000000), SECOND, -1 - DOUBT_LIE, 0, false },
+		{ "went back: no wrap is that fast", RANGE / 2, 5, SECOND, -1 - DOUBT_RESET, 0, false },
+		{ "beyond its end", 7, RANGE + 1, SECOND, -1 - DOUBT_LIE, 0, false },
+		{ "longer than its reach", 7, 8, 263 * SECOND, -1 - DOUBT_GAP, 0, false },
+		{ "just within its reach", 7, 8, 262 * SECOND, 0, 1, false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct delta_case *c = &cases[i];
+		struct zone_mark was = mark(c->was, SECOND), now = mark(c->now, SECOND + c->dt_ns);
+		uint64_t uj = 0;
+		bool wrapped = false;
+
+		cr_expect_eq(zone_delta(&was, &now, KILOWATT, &uj, &wrapped), c->rc, "%s", c->what);
+		cr_expect_eq(uj, c->uj, "%s: %llu", c->what, (unsigned long long)uj);
+		cr_expect_eq(wrapped, c->wrapped, "%s", c->what);
+	}
+	struct zone_mark a = mark(1, 2 * SECOND), b = mark(2, SECOND);
+	uint64_t uj = 0;
+	bool wrapped = false;
+
+	cr_expect_eq(zone_delta(&a, &b, KILOWATT, &uj, &wrapped), -1 - DOUBT_GAP, "time went back");
+	b = mark(2, 3 * SECOND);
+	b.anew = true;
+	cr_expect_eq(zone_delta(&a, &b, KILOWATT, &uj, &wrapped), -1 - DOUBT_GAP, "it began anew");
+	b.anew = false;
+	b.wraps_at_uj = 77;
+	cr_expect_eq(zone_delta(&a, &b, KILOWATT, &uj, &wrapped), -1 - DOUBT_RESET, "another end");
+}
+
+/* A machine whose truth is known: what each meter has really counted, and what it shows. */
+#define NZONES 9
+#define NTICKS 20000
+
+struct machine {
+	uint64_t shown[NZONES];	     /* the counter, wrapping */
+	uint64_t seen_truth[NZONES]; /* truth at the last mark given, to know what a delta should be */
+	uint64_t truth[NZONES];
+	uint64_t expected[NZONES];   /* the joules the ledger has to have */
+	bool given[NZONES], broken[NZONES];
+	uint64_t given_ns[NZONES];
+};
+
+static int add_up(const struct account *a, void *arg)
+{
+	uint64_t *sums = arg;
+
+	for (int m = 0; m < NMODES; m++)
+		sums[a->component] += a->uj[m];
+	return 0;
+}
+
+static uint64_t sum_account(const struct ledger *l, enum component c)
+{
+	uint64_t sums[NCOMPONENTS] = { 0 };
+
+	ledger_each(l, LEVEL_NODE, add_up, sums);
+	return sums[c];
+}
+
+static const enum component kinds[NZONES] = { COMP_PACKAGE, COMP_PACKAGE, COMP_PACKAGE, COMP_CORE, COMP_CORE,
+					      COMP_UNCORE,  COMP_DRAM,	  COMP_DRAM,	COMP_PLATFORM };
+
+/* Random ticks with wraps, resets, silent meters, long gaps and lies: every joule that can be known
+ * is booked once, none that cannot, and no account steps back. */
+static void random_ticks(unsigned seed)
+{
+	struct zones *zones = calloc(1, sizeof *zones);
+	struct tick t = { .zones = zones };
+	struct ledger *l = NULL;
+	struct err e = { 0 };
+	struct machine m = { 0 };
+	uint64_t now = SECOND, last[NCOMPONENTS] = { 0 }, resets = 0;
+
+	srandom(seed);
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	for (size_t z = 0; z < NZONES; z++) {
+		struct zone zone = { .component = kinds[z], .power_max_uw = KILOWATT };
+		uint32_t id = 0;
+
+		snprintf(zone.name, sizeof zone.name, "zone-%zu", z);
+		snprintf(zone.package, sizeof zone.package, "%zu", z % 2);
+		cr_assert_eq(zones_intern(zones, &zone, &id, &e), 0);
+		cr_assert_eq(id, z);
+		m.shown[z] = (uint64_t)random() % RANGE;
+	}
+	for (unsigned i = 0; i < NTICKS; i++) {
+		/* mostly a second, sometimes longer than any counter can bridge */
+		uint64_t dt = random() % 200 == 0 ? 300 * SECOND : SECOND / 20 + (uint64_t)random() % SECOND;
+
+		now += dt;
+		tick_reset(&t, now);
+		for (size_t z = 0; z < NZONES; z++) {
+			/* Up to 900 W; a quarter of the zones idles. */
+			uint64_t uj = z % 4 == 3 ? 0 : (uint64_t)random() % 900 * (dt / 1000);
+			long event = random() % 10000;
+
+			m.truth[z] += uj;
+			m.shown[z] = (m.shown[z] + uj) % RANGE;
+			if (event < 10 && dt < 2 * SECOND && m.given_ns[z] == now - dt &&
+			    m.shown[z] > RANGE / 10 && m.shown[z] < RANGE / 10 * 9) {
+				/* Far from the end and soon after a mark: it cannot be a wrap. */
+				m.shown[z] = 0;
+				resets++;
+				m.broken[z] = true;
+			}
+			if (event >= 10 && event < 1000)
+				continue; /* silent */
+			struct zone_mark mk = { .zone = (uint32_t)z, .uj = m.shown[z], .wraps_at_uj = RANGE,
+						.at_ns = now };
+			bool lie = event >= 1000 && event < 1050;
+
+			if (lie)
+				mk.uj = RANGE + 1 + (uint64_t)random() % 1000;
+			cr_assert_eq(tick_add_mark(&t, &mk, &e), 0);
+			uint64_t delta = m.truth[z] - m.seen_truth[z];
+			bool too_long = now - m.given_ns[z] > 260 * SECOND;
+
+			if (lie) {
+				m.broken[z] = true; /* this mark and the next are worth nothing */
+			} else if (m.given[z] && !m.broken[z] && !too_long) {
+				m.expected[z] += delta;
+			}
+			if (!lie)
+				m.broken[z] = false;
+			m.given[z] = true;
+			m.given_ns[z] = now;
+			m.seen_truth[z] = m.truth[z];
+		}
+		cr_assert_eq(ledger_settle(l, &t, &e), 0, "%s", e.msg);
+		for (enum component c = 0; c < NCOMPONENTS; c++) {
+			uint64_t sum = sum_account(l, c), want = 0;
+
+			cr_assert_geq(sum, last[c], "an account stepped back");
+			last[c] = sum;
+			if (c == COMP_OTHER)
+				continue;
+			for (size_t z = 0; z < NZONES; z++)
+				want += kinds[z] == c ? m.expected[z] : 0;
+			cr_assert_eq(sum, want, "seed %u tick %u component %d: %llu booked, %llu drawn", seed, i,
+				     c, (unsigned long long)sum, (unsigned long long)want);
+		}
+	}
+	uint64_t wraps = 0, doubts[NDOUBTS] = { 0 };
+
+	for (uint32_t z = 0; z < NZONES; z++) {
+		const struct zone_book *b = ledger_zone(l, z);
+
+		wraps += b->wraps;
+		for (int d = 0; d < NDOUBTS; d++)
+			doubts[d] += b->doubts[d];
+	}
+	cr_assert_gt(wraps, 20, "the ticks must hold wraps");
+	cr_assert_gt(resets, 20);
+	cr_assert_gt(doubts[DOUBT_RESET], 20);
+	cr_assert_gt(doubts[DOUBT_LIE], 100);
+	cr_assert_gt(doubts[DOUBT_GAP], 100);
+	ledger_free(l);
+	tick_clear(&t);
+	free(zones);
+}
+
+Test(ledger, what_was_drawn_and_what_is_booked_agree_to_the_microjoule)
+{
+	for (unsigned seed = 1; seed <= 5; seed++)
+		random_ticks(seed);
+}
+
+/* Without resets the truth itself is known: the books hold all of it but what gaps hide. */
+Test(ledger, nothing_is_lost_or_invented)
+{
+	struct zones *zones = calloc(1, sizeof *zones);
+	struct tick t = { .zones = zones };
+	struct ledger *l = NULL;
+	struct err e = { 0 };
+	uint64_t shown = RANGE - 1000, truth = 0, wraps = 0, now = SECOND, unseen = 0, silent_ns = 0;
+	uint32_t id = 0;
+
+	srandom(7);
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	cr_assert_eq(zones_intern(zones, &(struct zone){ .component = COMP_PACKAGE, .power_max_uw = KILOWATT },
+				  &id, &e), 0);
+	for (unsigned i = 0; i < 200000; i++) {
+		uint64_t dt = SECOND / 20 + (uint64_t)random() % (3 * SECOND);
+		uint64_t uj = i ? (uint64_t)random() % 1000 * (dt / 1000) : 0;
+
+		now += dt;
+		unseen += uj;
+		silent_ns += dt;
+		if (shown + uj >= RANGE)
+			wraps++;
+		shown = (shown + uj) % RANGE;
+		tick_reset(&t, now);
+		if (i % 1000 == 500) /* now and then silent for minutes */
+			now += 270 * SECOND, silent_ns += 270 * SECOND;
+		if (i == 0 || random() % 4) {
+			cr_assert_eq(tick_add_mark(&t, &(struct zone_mark){ .zone = id, .uj = shown,
+								 .wraps_at_uj = RANGE, .at_ns = now }, &e), 0);
+			if (silent_ns < 262 * SECOND)
+				truth += unseen;
+			unseen = silent_ns = 0;
+		}
+		cr_assert_eq(ledger_settle(l, &t, &e), 0);
+		cr_assert_eq(sum_account(l, COMP_PACKAGE), truth, "tick %u", i);
+	}
+	cr_assert_gt(wraps, 100, "the test must have seen wraps");
+	cr_assert_gt(ledger_zone(l, id)->doubts[DOUBT_GAP], 100, "and gaps");
+	ledger_free(l);
+	tick_clear(&t);
+	free(zones);
+}
+
+/* Platform less its parts: never negative, never back, and in the long run exact. */
+Test(ledger, other_is_the_highest_the_difference_has_been)
+{
+	struct zones *zones = calloc(1, sizeof *zones);
+	struct tick t = { .zones = zones };
+	struct ledger *l = NULL;
+	struct err e = { 0 };
+	uint64_t uj[3] = { 0 }, now = SECOND;
+	int64_t difference = 0, highest = 0;
+	static const enum component parts[3] = { COMP_PLATFORM, COMP_PACKAGE, COMP_DRAM };
+
+	srandom(11);
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	for (size_t z = 0; z < 3; z++) {
+		struct zone zone = { .component = parts[z], .power_max_uw = KILOWATT };
+		uint32_t id = 0;
+
+		snprintf(zone.name, sizeof zone.name, "%zu", z);
+		zones_intern(zones, &zone, &id, &e);
+	}
+	bool silent[3] = { false };
+
+	for (unsigned i = 0; i < 100000; i++) {
+		now += SECOND;
+		tick_reset(&t, now);
+		for (size_t z = 0; z < 3; z++) {
+			uint64_t step = i ? (uint64_t)random() % (z ? 100 : 210) * 1000000u / 2 + 1 : 0;
+
+			uj[z] += step;
+			silent[z] = i && random() % 10 == 0;
+			if (!silent[z])
+				tick_add_mark(&t, &(struct zone_mark){ .zone = (uint32_t)z, .uj = uj[z],
+								       .at_ns = now }, &e);
+		}
+		cr_assert_eq(ledger_settle(l, &t, &e), 0);
+		if (!silent[0] && !silent[1] && !silent[2]) {
+			difference = (int64_t)uj[0] - (int64_t)uj[1] - (int64_t)uj[2];
+			highest = difference > highest ? difference : highest;
+		}
+		cr_assert_eq(sum_account(l, COMP_OTHER), (uint64_t)highest, "tick %u", i);
+	}
+	cr_assert_gt(highest, 0);
+	ledger_free(l);
+	tick_clear(&t);
+	free(zones);
+}
+
+/* While the platform meter was silent and began anew, its parts must not weigh against other. */
+Test(ledger, an_outage_of_the_platform_meter_leaves_no_debt)
+{
+	struct zones *zones = calloc(1, sizeof *zones);
+	struct tick t = { .zones = zones };
+	struct ledger *l = NULL;
+	struct err e = { 0 };
+	uint64_t platform = 0, package = 0;
+
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	for (int z = 0; z < 2; z++) {
+		uint32_t id = 0;
+
+		zones_intern(zones, &(struct zone){ .component = z ? COMP_PACKAGE : COMP_PLATFORM,
+						    .name = { (char)('a' + z) }, .power_max_uw = KILOWATT },
+			     &id, &e);
+	}
+	for (unsigned i = 0; i < 300; i++) {
+		bool out = i >= 100 && i < 200;
+
+		tick_reset(&t, i * SECOND);
+		package += 40000000;
+		if (!out) {
+			platform += 100000000;
+			tick_add_mark(&t, &(struct zone_mark){ .zone = 0, .uj = platform, .anew = i == 200,
+							       .at_ns = i * SECOND }, &e);
+		}
+		tick_add_mark(&t, &(struct zone_mark){ .zone = 1, .uj = package, .at_ns = i * SECOND }, &e);
+		cr_assert_eq(ledger_settle(l, &t, &e), 0);
+	}
+	/* 99 intervals before, 99 after: each 60 J. */
+	cr_assert_eq(sum_account(l, COMP_OTHER), 198 * UINT64_C(60000000), "%llu",
+		     (unsigned long long)sum_account(l, COMP_OTHER));
+	ledger_free(l);
+	tick_clear(&t);
+	free(zones);
+}
+
+Test(ledger, a_mark_of_no_zone_changes_nothing)
+{
+	struct zones *zones = calloc(1, sizeof *zones);
+	struct tick t = { .zones = zones };
+	struct ledger *l = NULL;
+	struct err e = { 0 };
+
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	tick_add_mark(&t, &(struct zone_mark){ .zone = 3 }, &e);
+	cr_assert_eq(ledger_settle(l, &t, &e), -(int)ERR_BUG);
+	ledger_free(l);
+	tick_clear(&t);
+	free(zones);
+}
