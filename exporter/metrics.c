@@ -271,7 +271,7 @@ const struct metric metrics[] = {
 	SELF("energy_meters", METRIC_GAUGE,
 	     "Energy counters read in the last interval; 0: this machine shows no meter", PER_EXPORTER,
 	     NULL, 0, self_meters),
-	SELF("source_up", METRIC_GAUGE, "1 if the source gave all it has in the last interval", PER_SOURCE,
+	SELF("source_up", METRIC_GAUGE, "Whether the source gave all it has in the last interval", PER_SOURCE,
 	     source_labels, 0, source_up),
 	SELF("source_age_seconds", METRIC_GAUGE, "Time since the source last gave all it has", PER_SOURCE,
 	     source_labels, 9, source_age),
