@@ -41,8 +41,8 @@ struct host {
 
 	/* how to reach it */
 	const char *address;		/* ansible_host or the key */
-	unsigned port;			/* ansible_port */
-	const char *user;		/* ansible_user */
+	unsigned port;			/* ansible_port; 0 when not given: ssh's own configuration tells */
+	const char *user;		/* ansible_user or NULL: ssh's own configuration tells */
 	const char *key_file;		/* ansible_ssh_private_key_file or NULL; "~" expanded */
 	const char *known_hosts_file;	/* ssh_known_hosts_file or NULL (then the user's own) */
 	const char *jump;		/* proxy_jump or -o ProxyJump= / -J in ansible_ssh_common_args: [user@]host[:port],... */
@@ -51,12 +51,14 @@ struct host {
 
 	/* what it is */
 	const char *node_name;		/* Kubernetes and exporter name; the key when not given */
-	const char *internal_ip, *external_ip;	/* internal_ip always; external_ip required on servers */
+	const char *internal_ip, *external_ip;	/* internal_ip always; external_ip always on servers, where
+						   it may be a name */
 	const char *bmc_ip;		/* BMC_ip */
 	const char *disk;		/* disk_for_persistent_storage (control node) */
 	const char *disk_serial;	/* disk_serial: required when disk is not a stable /dev/disk/by-id path */
 	const char *disk_for_testing;
 	struct secret_ref bmc_user, bmc_password;
+	const char *extra_server_args, *extra_agent_args; /* for k3s on this host; NULL on the other role */
 	const struct keyval *node_labels;
 	size_t nnode_labels;
 	const char *const *node_taints;	/* key=value:Effect */
@@ -66,6 +68,7 @@ struct host {
 struct inventory {
 	const char *path;		/* of the file */
 	const char *cluster_name;	/* cluster_context: also what destroy asks for */
+	const char *control_node_name;	/* the control node's name, checked */
 	const struct host *hosts;	/* servers first, then agents, in the file's order */
 	size_t nhosts;
 	const struct host *control;	/* the first server */
@@ -78,7 +81,7 @@ struct inventory {
 	uint64_t pv_size_grafana, pv_size_prometheus, pv_size_alertmanager;
 	uint64_t pvc_size_grafana, pvc_size_prometheus, pvc_size_alertmanager;
 	/* k3s */
-	const char *k3s_version, *api_endpoint, *extra_server_args, *extra_agent_args;
+	const char *k3s_version, *api_endpoint;
 	const char *k3s_server_location, *cluster_cidr, *service_cidr, *airgap_dir;
 	const char *server_config_yaml, *agent_config_yaml, *registries_config_yaml;
 	const char *const *extra_manifests;
@@ -120,7 +123,7 @@ struct problems {
 /* Parses and validates len bytes; name is the path for messages and for relative paths inside.
  * Every problem goes to ret_problems (always to be freed with problems_free); *ret is set only
  * when none of them is an error; else -ERR_CONFIG and e summarises ("inventory.yml: 3 errors").
- * env lookup() stands for getenv in {{ lookup('env', ...) }} and is refused: nothing is read. */
+ * Nothing is read but bytes, $HOME (for "~") and the working directory (for relative paths). */
 int inventory_parse(const char *name, const void *bytes, size_t len, struct inventory **ret,
 		    struct problems *ret_problems, struct err *e);
 /* As inventory_parse, from a file. */
@@ -134,15 +137,18 @@ const struct host *inventory_find_host(const struct inventory *inv, const char *
 /* The resolved view as YAML that inventory_parse reads back to the same view: defaults filled in,
  * secrets as "<vault: name>". */
 int inventory_show(const struct inventory *inv, struct buf *out);
-/* The value of a key as text, from the same field table (host keys need host; else NULL): for
- * templates. Sizes print as given quantities in bytes. 0, or -ERR_BUG for an unknown key;
- * *ret points into the inventory or scratch. Secrets are no value: -ERR_BUG. */
+/* The value of a key as text, from the same field table (host keys need host): for templates. Sizes
+ * print in bytes, yes/no as such, the items of a list one a line; nothing is added when the key has no
+ * value. Appends to ret. -ERR_BUG for an unknown key, a host key without host, or a secret. */
 int inventory_value(const struct inventory *inv, const struct host *host, const char *key,
 		    struct buf *ret, struct err *e);
 /* One row per key that is understood: for docs, man pages and `init`. i counts from 0; false
  * behind the last. */
 struct inventory_key {
-	const char *key, *type, *scope, *fallback, *example, *help;
+	const char *key, *type, *scope;	/* scope: "host" (may differ between hosts) or "cluster" */
+	const char *fallback;		/* as it would be written, references and all; NULL: none */
+	const char *example, *help;
+	const char *same_as;		/* it is another name of that key; else NULL */
 	bool used_here;			/* false: understood and warned about as meaning nothing here */
 };
 bool inventory_key_at(size_t i, struct inventory_key *ret);
