@@ -25,6 +25,11 @@ WARN := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 	-Wold-style-definition -Wvla -Wundef -Wwrite-strings -Wcast-qual -Wpointer-arith \
 	-Wdouble-promotion -Wconversion -Wno-sign-conversion -Wimplicit-fallthrough \
 	-Wunused-result -Wswitch-enum -Wno-missing-field-initializers -fno-common -Werror
+# clang warns of other things than gcc; the warnings that count are gcc's.
+ifeq ($(MODE),fuzz)
+CC := $(CLANG)
+WARN := -Wall -Wextra -Werror
+endif
 HARDEN := -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero \
 	$(call cc-option,-fcf-protection)
 BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -I$(O) -include base/banned.h -g -pthread \
@@ -39,10 +44,6 @@ LDFLAGS_release := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed -Wl,--bui
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
-ifeq ($(MODE),fuzz)
-CC := $(CLANG)
-WARN := -Wall -Wextra -Werror
-endif
 TEST_CFLAGS := -Wno-cast-qual -Wno-conversion
 CFLAGS = $(BASE_CFLAGS) $(CFLAGS_$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS = $(LDFLAGS_$(MODE)) $(EXTRA_LDFLAGS)
