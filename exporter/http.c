@@ -39,6 +39,7 @@ struct conn {
 	enum phase phase;
 	uint64_t since_ns; /* in this phase */
 	bool close;	   /* after the answer */
+	bool eof;	   /* the peer has closed its sending side: what is here is all */
 };
 
 struct http {
@@ -200,31 +201,38 @@ static void on_read(struct bufferevent *bev, void *arg)
 	serve(arg);
 }
 
+static void linger(struct conn *c)
+{
+	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
+	enter(c, PHASE_LINGER);
+}
+
 /* All of the answer has gone to the kernel. */
 static void on_written(struct bufferevent *bev, void *arg)
 {
 	struct conn *c = arg;
 
+	(void)bev;
 	if (c->phase != PHASE_SEND)
 		return;
 	if (c->close) {
-		shutdown(bufferevent_getfd(bev), SHUT_WR);
-		enter(c, PHASE_LINGER);
+		linger(c);
 		return;
 	}
 	enter(c, PHASE_IDLE);
 	serve(c);
+	if (c->eof && c->phase != PHASE_SEND)
+		linger(c);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct conn *c = arg;
 
-	(void)bev;
-	/* A peer that has only closed its sending side still gets its answer. */
+	/* A peer that has only closed its sending side still gets its answers. */
 	if (what & BEV_EVENT_EOF && c->phase == PHASE_SEND) {
-		c->close = true;
-		bufferevent_disable(c->bev, EV_READ);
+		c->eof = true;
+		bufferevent_disable(bev, EV_READ);
 		return;
 	}
 	conn_free(c);
