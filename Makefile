@@ -32,7 +32,7 @@ WARN := -Wall -Wextra -Werror
 endif
 HARDEN := -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero \
 	$(call cc-option,-fcf-protection)
-BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -I$(O) -include base/banned.h -g -pthread \
+BASE_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -I$(O) -include base/banned.h -g -pthread \
 	-ffile-prefix-map=$(CURDIR)=. \
 	-DPOWERSTACK_VERSION='"$(POWERSTACK_VERSION)"' $(WARN)
 CFLAGS_release := -O2 -D_FORTIFY_SOURCE=3 -fPIE $(HARDEN)
