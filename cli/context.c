@@ -101,30 +101,40 @@ static bool password_is_typed(const struct cli *cli)
 	return !cli->vault_password_file && !(env && *env);
 }
 
-int cli_vault_open(const struct cli *cli, struct vault **ret, struct err *e)
+int cli_vault_unlock(const struct cli *cli, const char *path,
+		     int (*open)(const char *path, const struct secret *password,
+				 struct secret **ret_plain, struct err *e),
+		     struct secret **ret_password, struct secret **ret_plain, struct err *e)
 {
-	AUTO_FREE char *path = NULL;
-	AUTO_SECRET struct secret *plain = NULL;
-	int r = cli_vault_path(cli, &path, e);
-	if (r < 0)
-		return r;
 	if (access(path, F_OK) < 0)
 		return err_set(e, ERR_CONFIG,
 			       "there is no vault at '%s'; create it with 'powerstack vault create', or name it with --vault",
 			       path);
 	char prompt[256];
-	snprintf(prompt, sizeof(prompt), "Password of %s: ", path);
-	for (int tries = PASSWORD_TRIES; !plain; tries--) {
+	snprintf(prompt, sizeof(prompt), "Password of %.200s: ", path);
+	for (int tries = PASSWORD_TRIES;; tries--) {
 		AUTO_SECRET struct secret *password = NULL;
-		r = vault_password(cli->vault_password_file, prompt, false, &password, e);
-		if (r < 0)
+		int r = vault_password(cli->vault_password_file, prompt, false, &password, e);
+		if (r == 0)
+			r = open(path, password, ret_plain, e);
+		if (r == 0) {
+			*ret_password = take_ptr(&password);
+			return 0;
+		}
+		if (r != -(int)ERR_PASSWORD || tries == 1 || !password_is_typed(cli))
 			return r;
-		r = vault_read(path, password, &plain, e);
-		if (r < 0 && (r != -(int)ERR_PASSWORD || tries == 1 || !password_is_typed(cli)))
-			return r;
-		if (r < 0)
-			fprintf(stderr, "powerstack: %s; try again\n", e->msg);
+		fprintf(stderr, "powerstack: %s; try again\n", e->msg);
+		err_clear(e);
 	}
-	err_clear(e);
-	return vault_new(path, plain, ret, e);
+}
+
+int cli_vault_open(const struct cli *cli, struct vault **ret, struct err *e)
+{
+	AUTO_FREE char *path = NULL;
+	AUTO_SECRET struct secret *password = NULL;
+	AUTO_SECRET struct secret *plain = NULL;
+	int r = cli_vault_path(cli, &path, e);
+	if (r == 0)
+		r = cli_vault_unlock(cli, path, vault_read, &password, &plain, e);
+	return r < 0 ? r : vault_new(path, plain, ret, e);
 }

@@ -67,6 +67,22 @@ static const struct opt verify_opts[] = {
 	  .complete = "file" },
 };
 
+static const struct opt vault_opts[] = {
+	{ "generate", 0, OPT_FLAG, NULL, "set: the value is new random letters and digits, and not shown",
+	  AT(generate) },
+	{ "length", 0, OPT_UINT, "N", "how many --generate makes; default: 32", AT(length), .min = 8,
+	  .max = 4096 },
+	{ "output", 'o', OPT_STRING, "FILE",
+	  "encrypt, decrypt: write to FILE (0600), which must not exist", AT(output),
+	  .complete = "file" },
+	{ "new-vault-password-file", 0, OPT_STRING, "FILE",
+	  "rekey, import: take the new password from FILE, as --vault-password-file does",
+	  AT(new_vault_password_file), .complete = "file" },
+	{ "key-cost", 0, OPT_ENUM, "COST",
+	  "create, rekey, encrypt, import: what each try of a password costs: auto (as the vault has it, else moderate), interactive (64 MiB, for small machines), moderate (256 MiB) or sensitive (1 GiB)",
+	  AT(key_cost), .values = vault_cost_words },
+};
+
 static const struct sub inventory_subs[] = {
 	{ "check", "", "name every mistake with its place; status 3 when there is one", 0, 0 },
 	{ "show", "", "print the resolved view: defaults filled in, secrets as <vault: name>", 0, 0 },
@@ -88,6 +104,13 @@ static const char *const init_examples[] = {
 static const char *const inventory_examples[] = {
 	"powerstack inventory check", "before the first deploy",
 	"powerstack inventory show", "what every key came out as",
+	NULL,
+};
+static const char *const vault_examples[] = {
+	"powerstack vault create", "asks for a new password, twice",
+	"powerstack vault set token --generate", "a random value that nobody has seen",
+	"powerstack vault set tlsKey <key.pem", "from a file, not from the command line",
+	"powerstack vault import configs/vault.yml", "from an Ansible vault",
 	NULL,
 };
 static const char *const deploy_examples[] = {
@@ -126,6 +149,14 @@ const struct verb verbs[] = {
 	  .flags = VERB_JSON, .subs = inventory_subs, .examples = inventory_examples,
 	  .about = "Reads the inventory and talks to no host. Mistakes are all named at once, "
 		   "each with file:line:column, what is wrong and what would be right.\n" },
+	{ "vault", verb_vault, "keep the cluster's secrets in an encrypted file", "", 0, 0, vault_opts,
+	  COUNT(vault_opts), VERB_VAULT, .subs = vault_subs, .complete = "file",
+	  .examples = vault_examples,
+	  .about = "The vault is text that may be kept in git: names and values, sealed with a password "
+		   "(Argon2id, XChaCha20-Poly1305). Values are never taken from the command line. What edit "
+		   "shows is in memory-backed storage only; what decrypt writes to a file is not "
+		   "protected any more.\n\nThe password comes from --vault-password-file, from the file "
+		   "that $POWERSTACK_VAULT_PASSWORD_FILE names, or from the terminal.\n" },
 	{ "deploy", verb_deploy, "bring the hosts to the wanted state", "[PART...]", 0, -1,
 	  deploy_opts, COUNT(deploy_opts), VERB_INVENTORY | VERB_VAULT | VERB_HOSTS | VERB_JSON,
 	  .complete = "part", .examples = deploy_examples,

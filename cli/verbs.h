@@ -25,10 +25,15 @@ enum verb_flags {
 	VERB_HIDDEN = 1 << 4,		/* in no listing */
 };
 
+struct cli;
+
 /* A verb's second word: `vault create`. */
 struct sub {
 	const char *name, *args, *summary;
 	int min_args, max_args;		/* words behind it; max_args -1: any number */
+	/* for a verb that calls its sub-verbs through the table; 0 or negative, e filled */
+	int (*run)(struct cli *cli, int argc, char **argv, struct err *e);
+	unsigned with;			/* private to the verb */
 };
 
 /* Values of color. */
@@ -50,6 +55,10 @@ struct cli {
 	const char *disk_serial;
 	bool strict;					/* verify */
 	const char *junit;
+	bool generate;					/* vault */
+	unsigned length;				/* 0: not given */
+	const char *output, *new_vault_password_file;
+	int key_cost;					/* index in vault_cost_words */
 
 	/* set by the loop */
 	const struct verb *verb;
@@ -77,6 +86,9 @@ struct verb {
 extern const struct verb verbs[];	/* name NULL at the end */
 extern const struct opt global_opts[];	/* offsets in struct cli */
 extern const size_t nglobal_opts;
+
+extern const struct sub vault_subs[];		/* cli/vault.c */
+extern const char *const vault_cost_words[];
 
 int verb_init(struct cli *cli, int argc, char **argv);
 int verb_inventory(struct cli *cli, int argc, char **argv);
@@ -109,6 +121,12 @@ int cli_inventory_load(struct cli *cli, struct err *e);
 /* The vault's path: --vault, else vault.yml beside the inventory (beside the place where it would be
  * looked for first when there is none). It need not exist. The caller frees *ret. */
 int cli_vault_path(const struct cli *cli, char **ret, struct err *e);
+/* Opens the vault at path with `open` (vault_read, vault_read_ansible); asks for the password as
+ * vault_password does, again (3 times in all) when one typed is wrong. The caller owns both. */
+int cli_vault_unlock(const struct cli *cli, const char *path,
+		     int (*open)(const char *path, const struct secret *password,
+				 struct secret **ret_plain, struct err *e),
+		     struct secret **ret_password, struct secret **ret_plain, struct err *e);
 /* Opens the vault; asks for the password as vault_password does, again (3 times in all) when one
  * typed is wrong. The caller owns what is not NULL. */
 int cli_vault_open(const struct cli *cli, struct vault **ret, struct err *e);

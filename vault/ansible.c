@@ -23,8 +23,6 @@
 #define BLOCK 16u
 #define KEY 32u
 #define HEADER_MAX 512u
-/* room for 1 MiB of text, written as hex twice, and line ends */
-#define ANSIBLE_FILE_MAX (4u * VAULT_TEXT_MAX + 256u * 1024)
 
 struct keys {
 	unsigned char cipher[KEY], mac[KEY], counter[BLOCK];
@@ -195,9 +193,9 @@ int vault_unseal_ansible(const char *name, const void *bytes, size_t len,
 	const char *p = NULL;
 	if (sodium_init() < 0)
 		return err_set(e, ERR_FAILED, "libsodium cannot start");
-	if (len > ANSIBLE_FILE_MAX)
+	if (len > VAULT_ANSIBLE_FILE_MAX)
 		return err_set(e, ERR_CONFIG, "%s: is too long for a vault (%zu bytes, at most %u)", name,
-			       len, ANSIBLE_FILE_MAX);
+			       len, VAULT_ANSIBLE_FILE_MAX);
 	int r = header_read(name, bytes, len, &p, e);
 	if (r < 0)
 		return r;

@@ -211,6 +211,9 @@ int vault_password_file(const char *path, struct secret **ret, struct err *e)
 	int r = line_begin(&l, e);
 	if (r < 0)
 		return r;
+	if (in && isatty(STDIN_FILENO))
+		return err_set(e, ERR_CONFIG,
+			       "standard input is the terminal, which would show the password; leave '-' out to be asked");
 	if (in) {
 		r = line_read(STDIN_FILENO, 1, &l, what, e);
 		return r < 0 ? r : line_take(&l, what, ret, e);
@@ -343,15 +346,12 @@ int vault_password_prompt(const char *prompt, bool confirm, struct secret **ret,
 		return err_set(e, ERR_CONFIG,
 			       "there is no terminal to ask for a password; name a file with "
 			       "--vault-password-file or " VAULT_PASSWORD_ENV);
-	char first[256], second[256];
-	snprintf(first, sizeof(first), "%.200s: ", prompt);
-	snprintf(second, sizeof(second), "%.200s, again: ", prompt);
 	for (int tries = 0; tries < 3; tries++) {
 		AUTO_SECRET struct secret *one = NULL;
 		AUTO_SECRET struct secret *two = NULL;
-		int r = ask(tty, first, &one, e);
+		int r = ask(tty, prompt, &one, e);
 		if (r == 0 && confirm)
-			r = ask(tty, second, &two, e);
+			r = ask(tty, "The same again: ", &two, e);
 		if (r < 0)
 			return r;
 		if (!confirm || secret_equal(one, two)) {

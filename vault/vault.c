@@ -41,6 +41,15 @@ int vault_read(const char *path, const struct secret *password, struct secret **
 		       "%s: is not encrypted; 'powerstack vault encrypt' does it, if it is your vault", path);
 }
 
+int vault_read_ansible(const char *path, const struct secret *password, struct secret **ret_plain,
+		       struct err *e)
+{
+	AUTO_BUF struct buf b;
+	buf_init_secret(&b, VAULT_ANSIBLE_FILE_MAX);
+	int r = load(path, &b, e);
+	return r < 0 ? r : vault_unseal_ansible(path, b.data, b.len, password, ret_plain, e);
+}
+
 int vault_write_cost(const char *path, const struct secret *plain, const struct secret *password,
 		     const struct vault_cost *cost, struct err *e)
 {

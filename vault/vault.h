@@ -23,6 +23,7 @@ struct vault;
 /* Bytes of plain text that a vault holds, and of a file that is looked at. */
 #define VAULT_TEXT_MAX (512u * 1024)
 #define VAULT_FILE_MAX (1024u * 1024)
+#define VAULT_ANSIBLE_FILE_MAX (4u * VAULT_TEXT_MAX + 256u * 1024)	/* hex of hex, line ends */
 
 struct vault_cost {
 	unsigned opslimit;
@@ -66,6 +67,9 @@ int vault_text_set(const struct secret *text, const char *entry, const struct se
  * (an Ansible vault, plain text: the message says what to do), else as vault_unseal. */
 int vault_read(const char *path, const struct secret *password, struct secret **ret_plain,
 	       struct err *e);
+/* The same for an Ansible vault; errors as vault_unseal_ansible. */
+int vault_read_ansible(const char *path, const struct secret *password, struct secret **ret_plain,
+		       struct err *e);
 /* Seals and writes: beside, synced, renamed, 0600 from the first byte; the old file is untouched on
  * failure. cost NULL: that of the vault which is at path, else vault_cost_default. */
 int vault_write_cost(const char *path, const struct secret *plain, const struct secret *password,
@@ -94,8 +98,8 @@ int vault_password(const char *path, const char *prompt, bool confirm, struct se
  * has two minutes. The line end is not part of the password. -ERR_CONFIG when it is empty, too long or
  * cannot be had, when others may read the file or change the executable; -ERR_TIMEOUT. */
 int vault_password_file(const char *path, struct secret **ret, struct err *e);
-/* Asks on the terminal, never on standard input; nothing is shown. confirm: asks again until both
- * agree (three times). The terminal is as before also after a signal. -ERR_CONFIG without a
+/* Asks on the terminal, never on standard input; what is typed is not shown. prompt is printed as
+ * it is ("Password of x: "). confirm: asks again until both agree (three times). The terminal is as before also after a signal. -ERR_CONFIG without a
  * terminal, -ERR_INTERRUPTED after a signal that did not end the program. The caller owns *ret. */
 int vault_password_prompt(const char *prompt, bool confirm, struct secret **ret, struct err *e);
 
