@@ -75,7 +75,7 @@ int verb_destroy(struct cli *cli, int argc, char **argv)
 {
 	struct err e = { 0 };
 	AUTO_FREE char *typed = NULL;
-	if (job_check_words(argc, argv, false, &e) < 0 || confirm(cli, argc, argv, &e) < 0 ||
+	if (confirm(cli, argc, argv, &e) < 0 ||
 	    ask_serial(cli, &typed, &e) < 0)
 		return cli_fail(cli, &e);
 	struct job job = { .purge = { cli->purge_data, cli->wipe_disk, cli->disk_serial } };

@@ -71,6 +71,18 @@ void help_all(FILE *out)
 	      out);
 }
 
+/* Some checks have a row per kind of host: an id is listed once. */
+static void print_checks(FILE *out)
+{
+	fputs("\nchecks:\n", out);
+	for (size_t i = 0; checks[i]; i++) {
+		if (i && strcmp(checks[i]->id, checks[i - 1]->id) == 0)
+			continue;
+		fprintf(out, "  %-12s  ", checks[i]->id);
+		print_wrapped(out, checks[i]->what, 16, true);
+	}
+}
+
 static void print_subs(FILE *out, const struct verb *v)
 {
 	size_t width = 0;
@@ -104,6 +116,8 @@ void help_verb(FILE *out, const struct verb *v)
 		for (const struct part *p = parts; p->name; p++)
 			fprintf(out, "  %-12s  %s\n", p->name, p->summary);
 	}
+	if (v->complete && strcmp(v->complete, "check") == 0)
+		print_checks(out);
 	if (v->nopts) {
 		fputs("\noptions:\n", out);
 		opts_help(out, v->opts, v->nopts);

@@ -39,7 +39,6 @@ static void signals_set(void (*handler)(int))
 /* ---- words */
 
 struct words {
-	bool checks_too;
 	size_t nparts;
 };
 
@@ -66,9 +65,12 @@ static const char *word_at(const void *ctx, size_t i)
 	return i < w->nparts ? parts[i].name : checks[i - w->nparts]->id;
 }
 
-int job_check_words(int argc, char **argv, bool checks_too, struct err *e)
+int job_check_words(int argc, char **argv, const char *kind, struct err *e)
 {
-	struct words w = { checks_too, count_parts() };
+	bool checks_too = strcmp(kind, "check") == 0;
+	if (!checks_too && strcmp(kind, "part") != 0)
+		return 0;
+	struct words w = { count_parts() };
 	size_t n = w.nparts + (checks_too ? count_checks() : 0);
 	for (int k = 0; k < argc; k++) {
 		size_t i = 0;

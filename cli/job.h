@@ -30,8 +30,9 @@ struct job {
 	bool check;			/* the walk is WALK_CHECK */
 };
 
-/* Does word name a part (a part or a check id, for verify)? -ERR_USAGE with the nearest. */
-int job_check_words(int argc, char **argv, bool checks_too, struct err *e);
+/* Is every word one of its kind? "part": a part; "check": a part or a check's id; other kinds are
+ * not looked at. -ERR_USAGE with the nearest. */
+int job_check_words(int argc, char **argv, const char *kind, struct err *e);
 /* Prepares job (zeroed by the caller but for purge and check). On failure nothing stays open. */
 int job_begin(struct job *job, struct cli *cli, int argc, char **argv, struct err *e);
 /* Walks, prints the report (text or JSON) and ends the job. Returns the exit status. */

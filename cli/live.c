@@ -285,14 +285,19 @@ static void write_all(int fd, const char *p, size_t n)
 	}
 }
 
-/* Moves up over the block and erases it. A terminal that became narrower has wrapped its lines. */
+/* Moves up over the block and erases it line by line (some terminals keep a copy in their history
+ * of a screen that is erased whole). A terminal that became narrower has wrapped its lines. */
 static void add_erase(const struct live *l, unsigned columns, struct buf *out)
 {
 	unsigned up = 0;
 	for (unsigned i = 0; i < l->drawn; i++)
 		up += l->widths[i] ? (l->widths[i] + columns - 1) / columns : 1;
-	if (up)
-		buf_addf(out, "\033[%uA\r\033[J", up);
+	if (!up)
+		return;
+	buf_addf(out, "\033[%uA\r", up);
+	for (unsigned i = 0; i < up; i++)
+		buf_adds(out, "\033[2K\n");
+	buf_addf(out, "\033[%uA", up);
 }
 
 /* Writes text above the block and the block anew; nothing when neither changed. */

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/near.h"
 #include "cli/help.h"
+#include "cli/job.h"
 #include "cli/verbs.h"
 
 static const char *sub_name(const void *ctx, size_t i)
@@ -85,6 +86,8 @@ static int run_verb(struct cli *cli, int argc, char **argv)
 	} else {
 		r = fits(v->name, "", v->args, v->min_args, v->max_args, nargs, argv, &e);
 	}
+	if (r == 0 && v->complete)
+		r = job_check_words(nargs, argv, v->complete, &e);
 	if (r == 0 && (v->flags & VERB_INVENTORY))
 		r = cli_inventory_load(cli, &e);
 	return r < 0 ? cli_fail(cli, &e) : v->run(cli, nargs, argv);

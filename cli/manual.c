@@ -1,70 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The parts of the manual that come from tables, as mdoc(7); man/fill.sh puts them into man/ *.in. */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/mdoc.h"
 #include "cli/verbs.h"
 #include "provision/provision.h"
-
-/* A text line of mdoc: each sentence on its own line, nothing read as a request or escape, and
- * both dashes of an option printed as they are typed. */
-static void put_text(const char *s)
-{
-	bool begins = true;
-	for (; *s; s++) {
-		if (begins && (*s == '.' || *s == '\''))
-			fputs("\\&", stdout);
-		begins = false;
-		if (*s == '\\')
-			fputs("\\e", stdout);
-		else if (*s == '-' && (s[1] == '-' || isalnum((unsigned char)s[1])))
-			fputs("\\-", stdout);
-		else if (*s == '\n' || (*s == '.' && s[1] == ' ')) {
-			fputs(*s == '.' ? ".\n" : "\n", stdout);
-			s += *s == '.';
-			begins = true;
-		} else
-			putchar(*s);
-	}
-	if (!begins)
-		putchar('\n');
-}
-
-/* A lower-case line without a full stop, as a sentence. */
-static void put_sentence(const char *s)
-{
-	char line[1024];
-	snprintf(line, sizeof(line), "%c%s.", toupper((unsigned char)s[0]), s + 1);
-	put_text(line);
-}
-
-static void put_option(const struct opt *o)
-{
-	fputs(".It ", stdout);
-	if (o->letter) {
-		printf("Fl %c", o->letter);
-		if (o->arg)
-			printf(" Ar %s", o->arg);
-		fputs(" , ", stdout);
-	}
-	printf("Fl \\-%s", o->name);
-	if (o->arg)
-		printf(" Ar %s", o->arg);
-	if (o->negatable)
-		printf(" , Fl \\-no-%s", o->name);
-	putchar('\n');
-	put_sentence(o->help);
-}
-
-static void put_options(const struct opt *opts, size_t n)
-{
-	puts(".Bl -tag -width Ds");
-	for (size_t i = 0; i < n; i++)
-		put_option(&opts[i]);
-	puts(".El");
-}
 
 static void put_verb(const struct verb *v)
 {
@@ -76,21 +18,21 @@ static void put_verb(const struct verb *v)
 		printf(".Nm\n.Ic %s%s%s%s\n", v->name, v->nopts ? " Op Ar option ..." : "",
 		       v->args[0] ? " Ar " : "", v->args);
 	puts(".Pp");
-	put_sentence(v->summary);
+	mdoc_sentence(stdout, v->summary);
 	if (v->about[0]) {
 		puts(".Pp");
-		put_text(v->about);
+		mdoc_text(stdout, v->about);
 	}
 	if (v->subs) {
 		puts(".Bl -tag -width Ds");
 		for (const struct sub *s = v->subs; s->name; s++) {
 			printf(".It Ic %s%s%s\n", s->name, s->args[0] ? " Ar " : "", s->args);
-			put_sentence(s->summary);
+			mdoc_sentence(stdout, s->summary);
 		}
 		puts(".El");
 	}
 	if (v->nopts)
-		put_options(v->opts, v->nopts);
+		mdoc_options(stdout, v->opts, v->nopts);
 }
 
 static void dump_verbs(void)
@@ -102,7 +44,7 @@ static void dump_verbs(void)
 
 static void dump_options(void)
 {
-	put_options(global_opts, nglobal_opts);
+	mdoc_options(stdout, global_opts, nglobal_opts);
 }
 
 static void dump_examples(void)
@@ -110,9 +52,9 @@ static void dump_examples(void)
 	for (const struct verb *v = verbs; v->name; v++)
 		for (const char *const *x = v->examples; x && *x; x += 2) {
 			puts(".It");
-			put_sentence(x[1]);
+			mdoc_sentence(stdout, x[1]);
 			fputs(".Pp\n.Dl ", stdout);
-			put_text(x[0]);
+			mdoc_text(stdout, x[0]);
 		}
 }
 
@@ -121,7 +63,7 @@ static void dump_parts(void)
 	puts(".Bl -tag -width monitoring");
 	for (const struct part *p = parts; p->name; p++) {
 		printf(".It Cm %s\n", p->name);
-		put_sentence(p->summary);
+		mdoc_sentence(stdout, p->summary);
 	}
 	puts(".El");
 }
@@ -134,7 +76,7 @@ static void dump_checks(void)
 		if (i && strcmp(checks[i]->id, checks[i - 1]->id) == 0)
 			continue;
 		printf(".It Cm %s Pq %s\n", checks[i]->id, checks[i]->part);
-		put_sentence(checks[i]->what);
+		mdoc_sentence(stdout, checks[i]->what);
 	}
 	puts(".El");
 }
@@ -149,7 +91,7 @@ static void dump_keys(void)
 			scope = k.scope;
 		}
 		printf(".It Ic %s Pq %s\n", k.key, k.type);
-		put_sentence(k.help);
+		mdoc_sentence(stdout, k.help);
 		if (k.fallback && *k.fallback)
 			printf("Default:\n.Ql %s .\n", k.fallback);
 		if (k.example && *k.example)

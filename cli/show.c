@@ -391,9 +391,12 @@ static void add_todo(struct buf *out, const struct report_row *row, const struct
 		 row->host ? row->host : "-", step ? " " : "", step ? step : "",
 		 on(c->color, "\033[0m"), show_outcome(row->outcome, false));
 	add_shown(out, row->message, 6, columns, c->redact);
+	char port[16] = "";
+	if (h && h->port)
+		snprintf(port, sizeof(port), "-p %u ", h->port);
 	if (row->outcome == OUT_UNREACHABLE && h)
-		snprintf(todo, sizeof(todo), "next: see whether this works: ssh -p %u %s@%s true",
-			 h->port ? h->port : 22, h->user ? h->user : "USER", h->address);
+		snprintf(todo, sizeof(todo), "next: see whether this works: ssh %s%s%s%s true", port,
+			 h->user ? h->user : "", h->user ? "@" : "", h->address);
 	else if (outcomes[row->outcome].todo)
 		snprintf(todo, sizeof(todo), "next: %s", outcomes[row->outcome].todo);
 	else
