@@ -69,6 +69,7 @@ $(O)/%.o: %.c
 	$(Q)$(CC) $(CFLAGS) $(if $(filter tests/%,$<),$(TEST_CFLAGS)) -MMD -MP -c -o $@ $<
 
 -include exporter/build.mk
+-include cli/build.mk
 
 # Files that travel to nodes are embedded whole; provision/files.h names them.
 $(O)/provision/embed.o: provision/embed.S $(FILES)
@@ -82,7 +83,7 @@ $(O)/powerstack: $(call obj,$(CLI_SRC) $(LIB_SRC)) $(EMBED) $(EMBED_EXPORTER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(O)/unit: $(call obj,$(UNIT_SRC) $(LIB_SRC) $(EXPORTER_SRC)) $(EMBED) $(EMBED_EXPORTER)
+$(O)/unit: $(call obj,$(UNIT_SRC) $(LIB_SRC) $(CLI_LIB_SRC) $(EXPORTER_SRC)) $(EMBED) $(EMBED_EXPORTER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(EXPORTER_TEST_LIBS) -lcriterion
 

@@ -4,25 +4,45 @@
 #include <ctype.h>
 #include <string.h>
 
+#define LINE_END 79
+
+/* One word; returns the columns it took. */
+static size_t put_word(FILE *out, const char *s, size_t len, bool first)
+{
+	size_t n = 0;
+	if (first && (*s == '.' || *s == '\''))
+		n += (size_t)fprintf(out, "\\&");
+	for (size_t i = 0; i < len; i++) {
+		bool dash = s[i] == '-' && (s[i + 1] == '-' || isalnum((unsigned char)s[i + 1]));
+		if (s[i] == '\\')
+			n += (size_t)fprintf(out, "\\e");
+		else
+			n += (size_t)fprintf(out, "%s%c", dash ? "\\" : "", s[i]);
+	}
+	return n;
+}
+
 void mdoc_text(FILE *out, const char *s)
 {
-	bool begins = true;
-	for (; *s; s++) {
-		if (begins && (*s == '.' || *s == '\''))
-			fputs("\\&", out);
-		begins = false;
-		if (*s == '\\')
-			fputs("\\e", out);
-		else if (*s == '-' && (s[1] == '-' || isalnum((unsigned char)s[1])))
-			fputs("\\-", out);
-		else if (*s == '\n' || (*s == '.' && s[1] == ' ')) {
-			fputs(*s == '.' ? ".\n" : "\n", out);
-			s += *s == '.';
-			begins = true;
-		} else
-			fputc(*s, out);
+	size_t at = 0;
+	while (*s) {
+		size_t len = strcspn(s, " \n");
+		if (at && at + 1 + len + 4 > LINE_END) {
+			fputc('\n', out);
+			at = 0;
+		}
+		if (len && at)
+			at += (size_t)fprintf(out, " ");
+		if (len)
+			at += put_word(out, s, len, at == 0);
+		bool ends = s[len] == '\n' || (len && s[len - 1] == '.' && s[len] == ' ');
+		if (ends && at) {
+			fputc('\n', out);
+			at = 0;
+		}
+		s += len + (s[len] != '\0');
 	}
-	if (!begins)
+	if (at)
 		fputc('\n', out);
 }
 

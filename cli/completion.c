@@ -52,6 +52,14 @@ static bool completes(const struct opt *o, const char *what)
 	return o->complete && strcmp(o->complete, what) == 0;
 }
 
+static bool subs_take_words(const struct verb *v)
+{
+	for (const struct sub *s = v->subs; s && s->name; s++)
+		if (s->max_args)
+			return true;
+	return false;
+}
+
 /* s for the inside of single quotes of a shell; each of special gets a backslash before. */
 static void put_quoted(const char *s, const char *special)
 {
@@ -97,6 +105,11 @@ static void bash_skip(const struct verb *v, const struct opt *o)
 		puts(") ((i++)) ;;");
 }
 
+static bool takes_words(const struct opt *o)
+{
+	return o->kind == OPT_ENUM || o->complete;
+}
+
 static void bash_value(const struct verb *v, const struct opt *o)
 {
 	(void)v;
@@ -106,17 +119,17 @@ static void bash_value(const struct verb *v, const struct opt *o)
 	bash_pattern(o);
 	fputs(") ", stdout);
 	if (o->kind == OPT_ENUM) {
-		fputs("COMPREPLY=($(compgen -W '", stdout);
+		fputs("_powerstack_from -W '", stdout);
 		for (size_t i = 0; o->values[i]; i++)
 			printf("%s%s", i ? " " : "", o->values[i]);
-		fputs("' -- \"$cur\"));", stdout);
+		fputs("';", stdout);
 	} else if (completes(o, "file"))
-		fputs("compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\"));", stdout);
+		fputs("compopt -o filenames 2>/dev/null; _powerstack_from -f;", stdout);
 	else if (completes(o, "dir"))
-		fputs("compopt -o filenames; COMPREPLY=($(compgen -d -- \"$cur\"));", stdout);
+		fputs("compopt -o filenames 2>/dev/null; _powerstack_from -d;", stdout);
 	else if (completes(o, "host"))
 		fputs("_powerstack_list \"$1\" host;", stdout);
-	puts(" return ;;");
+	puts(takes_words(o) ? " return ;;" : "return ;;");
 }
 
 static void bash_words(const char *prefix, const struct opt *opts, size_t n)
@@ -142,7 +155,9 @@ static void bash_verb(const struct verb *v)
 			printf("%s%s", s == v->subs ? "" : " ", s->name);
 		puts("'");
 	}
-	if (v->complete && strcmp(v->complete, "file") != 0)
+	if (v->subs && subs_take_words(v))
+		puts("\t\t[ -z \"$sub\" ] || { compopt -o filenames 2>/dev/null; _powerstack_from -f; return; }");
+	if (v->complete)
 		printf("\t\twords=$(\"$1\" \"${inventory[@]}\" __complete %s 2>/dev/null)\n", v->complete);
 	puts("\t\t;;");
 }
@@ -158,7 +173,12 @@ static void print_bash(void)
 	      "\tfor word in $(\"$1\" \"${inventory[@]}\" __complete \"$2\" 2>/dev/null); do\n"
 	      "\t\tcase $word in \"$last\"*) COMPREPLY+=(\"$head$word\") ;; esac\n"
 	      "\tdone\n"
-	      "\tcompopt -o nospace\n"
+	      "\tcompopt -o nospace 2>/dev/null\n"
+	      "}\n"
+	      "\n"
+	      "# What compgen makes of its arguments and the word so far.\n"
+	      "_powerstack_from() {\n"
+	      "\tmapfile -t COMPREPLY < <(compgen \"$@\" -- \"$cur\")\n"
 	      "}\n"
 	      "\n"
 	      "_powerstack() {\n"
@@ -201,7 +221,7 @@ static void print_bash(void)
 			bash_verb(v);
 	fputs("\tesac\n"
 	      "\tcase $cur in -*) words=$options ;; esac\n"
-	      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+	      "\t_powerstack_from -W \"$words\"\n"
 	      "}\n"
 	      "complete -F _powerstack powerstack\n",
 	      stdout);
@@ -211,9 +231,10 @@ static void print_bash(void)
 
 static void zsh_spec(const struct opt *o)
 {
-	const char *many = o->kind == OPT_COUNT ? "*" : "";
-	if (o->letter)
-		printf("'%s(-%c --%s)'{-%c,--%s%s}'[", many, o->letter, o->name, o->letter, o->name,
+	if (o->kind == OPT_COUNT) /* may be given again: excludes nothing */
+		printf("'*'{-%c,--%s}'[", o->letter, o->name);
+	else if (o->letter)
+		printf("'(-%c --%s)'{-%c,--%s%s}'[", o->letter, o->name, o->letter, o->name,
 		       takes_value(o) ? "=" : "");
 	else
 		printf("'--%s%s[", o->name, takes_value(o) ? "=" : "");
@@ -234,7 +255,7 @@ static void zsh_spec(const struct opt *o)
 	else if (completes(o, "dir"))
 		fputs("_files -/", stdout);
 	else if (completes(o, "host"))
-		fputs("_powerstack_hosts", stdout);
+		fputs(" _powerstack_hosts", stdout);
 	putchar('\'');
 }
 
@@ -260,9 +281,10 @@ static void zsh_verb(const struct verb *v)
 		zsh_spec(&v->opts[i]);
 	}
 	if (v->subs)
-		fputs(" \\\n\t\t\t'1:what:{_describe what words_of_verb}' '*:file:_files'", stdout);
+		printf(" \\\n\t\t\t'1:what:{_describe what words_of_verb}'%s",
+		       subs_take_words(v) ? " '*:file:_files'" : "");
 	else if (v->complete)
-		printf(" \\\n\t\t\t'*:%s:_powerstack_words %s'", v->complete, v->complete);
+		printf(" \\\n\t\t\t'*:%s: _powerstack_words %s'", v->complete, v->complete);
 	puts(" ;;");
 }
 
@@ -431,7 +453,7 @@ static void print_fish(void)
 			put_fish(s->summary);
 			putchar('\n');
 		}
-		if (v->complete && strcmp(v->complete, "file") != 0)
+		if (v->complete)
 			printf("complete -c powerstack -n '__powerstack_is %s' -a '(__powerstack_words %s)'\n",
 			       v->name, v->complete);
 	}

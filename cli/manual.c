@@ -8,15 +8,29 @@
 #include "cli/verbs.h"
 #include "provision/provision.h"
 
+/* " Ar WORD..." of a macro line; a bracket at the end would be taken for a delimiter. */
+static void put_args(const char *args)
+{
+	size_t len = strlen(args);
+	if (len && args[len - 1] == ']')
+		printf(" Ar %.*s\\(rB", (int)len - 1, args);
+	else if (len)
+		printf(" Ar %s", args);
+}
+
 static void put_verb(const struct verb *v)
 {
 	printf(".Ss %s\n", v->name);
-	for (const struct sub *s = v->subs; s && s->name; s++)
-		printf("%s.Nm\n.Ic %s %s%s%s\n", s == v->subs ? "" : ".br\n", v->name, s->name,
-		       s->args[0] ? " Ar " : "", s->args);
-	if (!v->subs)
-		printf(".Nm\n.Ic %s%s%s%s\n", v->name, v->nopts ? " Op Ar option ..." : "",
-		       v->args[0] ? " Ar " : "", v->args);
+	for (const struct sub *s = v->subs; s && s->name; s++) {
+		printf("%s.Nm\n.Ic %s %s", s == v->subs ? "" : ".br\n", v->name, s->name);
+		put_args(s->args);
+		putchar('\n');
+	}
+	if (!v->subs) {
+		printf(".Nm\n.Ic %s%s", v->name, v->nopts ? " Oo Ar option ... Oc" : "");
+		put_args(v->args);
+		putchar('\n');
+	}
 	puts(".Pp");
 	mdoc_sentence(stdout, v->summary);
 	if (v->about[0]) {
@@ -26,7 +40,9 @@ static void put_verb(const struct verb *v)
 	if (v->subs) {
 		puts(".Bl -tag -width Ds");
 		for (const struct sub *s = v->subs; s->name; s++) {
-			printf(".It Ic %s%s%s\n", s->name, s->args[0] ? " Ar " : "", s->args);
+			printf(".It Ic %s", s->name);
+			put_args(s->args);
+			putchar('\n');
 			mdoc_sentence(stdout, s->summary);
 		}
 		puts(".El");

@@ -1,0 +1,103 @@
+#compdef powerstack
+# zsh completion for powerstack, printed by 'powerstack completion zsh'
+
+_powerstack_words() {
+	local -a found
+	found=(${(f)"$($powerstack $inventory __complete $1 2>/dev/null)"})
+	compadd -a found
+}
+
+_powerstack_hosts() {
+	local -a found
+	found=(${(f)"$($powerstack $inventory __complete host 2>/dev/null)"})
+	compset -P '*,'
+	compadd -S '' -a found
+}
+
+_powerstack() {
+	local curcontext=$curcontext state line powerstack=$words[1]
+	local -a globals verbs words_of_verb inventory
+	local -A opt_args
+	globals=(
+		'(-i --inventory)'{-i,--inventory=}'[the inventory; default\: ./inventory.yml, then ./configs/inventory.yml]:FILE:_files'
+		'--vault=[the vault; default\: vault.yml beside the inventory]:FILE:_files'
+		'--vault-password-file=[take the vault'\''s password from the first line of FILE, of its output when it is executable, or of standard input when it is '\''-'\''; default\: $POWERSTACK_VAULT_PASSWORD_FILE, then a prompt]:FILE:_files'
+		'--limit=[only these hosts]:HOST,...: _powerstack_hosts'
+		'(-j --jobs)'{-j,--jobs=}'[hosts worked on at once; default\: all, at most 64]:N:'
+		'--timeout=[bound of one remote command, such as 90s or 5m; default\: each step'\''s own]:TIME:'
+		'--accept-new-host-keys[trust and remember the key of a host that is not in known_hosts yet; a changed key is always refused]'
+		'--ssh-config=[use FILE instead of ~/.ssh/config]:FILE:_files'
+		'--log-dir=[where the log of the run goes; default\: logs]:DIR:_files -/'
+		'--json[print one JSON object on standard output and nothing else]'
+		'*'{-v,--verbose}'[also show what needed no change]'
+		'(-q --quiet)'{-q,--quiet}'[show failures only]'
+		'--color=[auto, always or never; auto heeds NO_COLOR and TERM]:WHEN:(auto always never)'
+		'--no-progress[plain lines instead of the live display]'
+		'(-h --help)'{-h,--help}'[show this help, or that of the verb]'
+		'--version[show the version]'
+	)
+	verbs=(
+			'init:write a commented inventory.yml and a vault with new secrets'
+			'inventory:check the inventory, or show what it comes out as'
+			'deploy:bring the hosts to the wanted state'
+			'destroy:take away what deploy made'
+			'verify:check that everything works'
+			'completion:print a completion script'
+			'help:show the help, or that of a verb'
+	)
+	# -i may stand anywhere on the line
+	local at=${words[(I)(-i|--inventory)]}
+	((at && at + 1 < CURRENT)) && inventory=(-i ${(Q)words[at + 1]})
+	_arguments -C $globals '1:verb:->verb' '*::argument:->argument'
+	case $state in
+	verb) _describe verb verbs; return ;;
+	argument) ;;
+	*) return ;;
+	esac
+	case $words[1] in
+	init)
+		_arguments $globals ;;
+	inventory)
+		words_of_verb=(
+			'check:name every mistake with its place; status 3 when there is one'
+			'show:print the resolved view\: defaults filled in, secrets as <vault\: name>'
+		)
+		_arguments $globals \
+			'1:what:{_describe what words_of_verb}' ;;
+	deploy)
+		_arguments $globals \
+			'--check[only say what would change; exit status 4 when something would]' \
+			'--diff[show how the contents of files change]' \
+			'*:part: _powerstack_words part' ;;
+	destroy)
+		_arguments $globals \
+			'(-y --yes)'{-y,--yes}'[do not ask for the cluster'\''s name]' \
+			'--purge-data[also delete the data that the parts stored]' \
+			'--wipe-disk[also wipe the disk that deploy formatted; its serial must be typed]' \
+			'--disk-serial=[that serial, instead of typing it]:SERIAL:' \
+			'--diff[show the contents of files that go]' \
+			'*:part: _powerstack_words part' ;;
+	verify)
+		_arguments $globals \
+			'--strict[ask once; do not wait for what needs a moment]' \
+			'--junit=[also write the verdicts to FILE as JUnit XML]:FILE:_files' \
+			'*:check: _powerstack_words check' ;;
+	completion)
+		words_of_verb=(
+			'bash:for bash'
+			'zsh:for zsh'
+			'fish:for fish'
+		)
+		_arguments $globals \
+			'1:what:{_describe what words_of_verb}' ;;
+	help)
+		_arguments $globals \
+			'*:verb: _powerstack_words verb' ;;
+	esac
+}
+
+if [[ $funcstack[1] = _powerstack ]]; then
+	_powerstack "$@"
+else
+	compdef _powerstack powerstack
+fi
