@@ -83,7 +83,7 @@ $(O)/powerstack: $(call obj,$(CLI_SRC) $(LIB_SRC)) $(EMBED) $(EMBED_EXPORTER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(O)/unit: $(call obj,$(UNIT_SRC) $(LIB_SRC) $(CLI_LIB_SRC) $(EXPORTER_SRC)) $(EMBED) $(EMBED_EXPORTER)
+$(O)/unit: $(call obj,$(UNIT_SRC) $(LIB_SRC) $(CLI_PURE_SRC) $(EXPORTER_SRC)) $(EMBED) $(EMBED_EXPORTER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(EXPORTER_TEST_LIBS) -lcriterion
 

@@ -28,6 +28,14 @@ static const struct {
 	{ "node_labels", false, false }, { "node_taints", false, false },
 };
 
+/* Keys of hosts that are usually the same for all; other names of these and Ansible's own switches
+ * are understood too but would only fill the page. */
+static const char *const shared_keys[] = {
+	"ansible_user", "ansible_port", "ansible_ssh_private_key_file", "ssh_known_hosts_file",
+	"proxy_jump", "ansible_become_password", "ansible_password", "bmc_user", "bmc_password",
+	"extra_server_args", "extra_agent_args",
+};
+
 /* Vault entries that are generated, and the inventory's keys that take them. */
 static const struct { const char *entry, *key; } generated[] = {
 	{ "token", "token" }, { "bootstrapPassword", "bootstrapPassword" },
@@ -42,14 +50,6 @@ static bool find_key(const char *name, struct inventory_key *ret)
 {
 	for (size_t i = 0; inventory_key_at(i, ret); i++)
 		if (strcmp(ret->key, name) == 0)
-			return true;
-	return false;
-}
-
-static bool is_per_host(const char *key)
-{
-	for (size_t i = 0; i < COUNT(host_keys); i++)
-		if (strcmp(host_keys[i].key, key) == 0)
 			return true;
 	return false;
 }
@@ -105,23 +105,25 @@ static void add_host(struct buf *out, const char *name, bool control, bool expla
 	}
 }
 
-static void add_vars(struct buf *out, const char *scope, bool with_bmc)
+static void add_var(struct buf *out, const struct inventory_key *k, bool with_bmc)
+{
+	bool secret = has_secret(k->key, with_bmc), network = strcmp(k->key, "nfs_network") == 0;
+	buf_addc(out, '\n');
+	add_comment(out, k->help, 4);
+	buf_addf(out, "    %s%s: ", secret || network ? "" : "# ", k->key);
+	if (k->fallback && !secret)
+		add_value(out, k->fallback);
+	else
+		buf_adds(out, k->example);
+	buf_adds(out, network ? "    # fill in when yours differs\n" : "\n");
+}
+
+static void add_cluster_vars(struct buf *out)
 {
 	struct inventory_key k;
-	for (size_t i = 0; inventory_key_at(i, &k); i++) {
-		if (strcmp(k.scope, scope) != 0 || !k.used_here || !k.help || is_per_host(k.key))
-			continue;
-		buf_addc(out, '\n');
-		add_comment(out, k.help, 4);
-		bool secret = has_secret(k.key, with_bmc);
-		bool needed = strcmp(k.key, "nfs_network") == 0;
-		buf_addf(out, "    %s%s: ", secret || needed ? "" : "# ", k.key);
-		if (k.fallback && !secret)
-			add_value(out, k.fallback);
-		else
-			buf_adds(out, k.example);
-		buf_addc(out, '\n');
-	}
+	for (size_t i = 0; inventory_key_at(i, &k); i++)
+		if (strcmp(k.scope, "cluster") == 0 && k.used_here)
+			add_var(out, &k, false);
 }
 
 static int make_inventory(struct buf *out, bool with_bmc)
@@ -140,9 +142,12 @@ static int make_inventory(struct buf *out, bool with_bmc)
 	add_host(out, "ho2", false, false);
 	add_host(out, "ho3", false, false);
 	buf_adds(out, "\n  vars:\n    # ---- for every host; a line with the host itself comes first\n");
-	add_vars(out, "host", with_bmc);
+	struct inventory_key k;
+	for (size_t i = 0; i < COUNT(shared_keys); i++)
+		if (find_key(shared_keys[i], &k))
+			add_var(out, &k, with_bmc);
 	buf_adds(out, "\n    # ---- for the cluster; values in {{ ansible_vault... }} stand in the vault\n");
-	add_vars(out, "cluster", with_bmc);
+	add_cluster_vars(out);
 	return out->full ? -(int)ERR_MEMORY : 0;
 }
 

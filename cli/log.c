@@ -159,11 +159,11 @@ static void add_stderr(struct buf *out, const struct runlog *l, const char *text
 	redact_add(&plain, l->redact, text); /* before it is cut into lines: a value may have several */
 	const char *begin = buf_str(&plain), *from = begin + plain.len;
 	size_t lines = 0;
-	while (from > begin && lines <= STDERR_LINES) {
+	while (from > begin && lines < STDERR_LINES) {
 		from--;
 		lines += *from == '\n' && from[1] != '\0';
 	}
-	if (lines > STDERR_LINES)
+	if (lines == STDERR_LINES)
 		from++;
 	while (*from) {
 		size_t len = strcspn(from, "\n");

@@ -97,26 +97,59 @@ static void dump_checks(void)
 	puts(".El");
 }
 
+/* ".Ql VALUE ." with its quotes kept. */
+static void put_literal(const char *label, const char *value)
+{
+	printf("%s:\n.Ql ", label);
+	for (; *value; value++) {
+		if (*value == '"')
+			fputs("\\(dq", stdout);
+		else if (*value == '\\')
+			fputs("\\e", stdout);
+		else
+			putchar(*value);
+	}
+	puts(" .");
+}
+
+static void dump_key(const struct inventory_key *k)
+{
+	printf(".It Ic %s Pq %s\n", k->key, k->type);
+	mdoc_sentence(stdout, k->help);
+	if (k->fallback && *k->fallback)
+		put_literal("Default", k->fallback);
+	else if (k->example && *k->example)
+		put_literal("Example", k->example);
+}
+
+/* The keys of one scope that have an effect. */
+static void dump_scope(const char *title, const char *scope)
+{
+	struct inventory_key k;
+	printf(".Ss %s\n.Bl -tag -width Ds\n", title);
+	for (size_t i = 0; inventory_key_at(i, &k); i++)
+		if (strcmp(k.scope, scope) == 0 && k.used_here && !k.same_as)
+			dump_key(&k);
+	puts(".El");
+}
+
 static void dump_keys(void)
 {
 	struct inventory_key k;
-	const char *scope = "";
-	for (size_t i = 0; inventory_key_at(i, &k); i++) {
-		if (strcmp(scope, k.scope) != 0) {
-			printf("%s.Ss %s\n.Bl -tag -width Ds\n", *scope ? ".El\n" : "", k.scope);
-			scope = k.scope;
+	dump_scope("Hosts", "host");
+	dump_scope("Cluster", "cluster");
+	puts(".Ss Other names\n.Bl -tag -width Ds -compact");
+	for (size_t i = 0; inventory_key_at(i, &k); i++)
+		if (k.same_as)
+			printf(".It Ic %s\nas\n.Ic %s\n", k.key, k.same_as);
+	puts(".El\n.Ss Without effect\nThese are understood, and named once in a warning.\n"
+	     ".Bl -tag -width Ds -compact");
+	for (size_t i = 0; inventory_key_at(i, &k); i++)
+		if (!k.used_here && !k.same_as) {
+			printf(".It Ic %s\n", k.key);
+			mdoc_sentence(stdout, k.help);
 		}
-		printf(".It Ic %s Pq %s\n", k.key, k.type);
-		mdoc_sentence(stdout, k.help);
-		if (k.fallback && *k.fallback)
-			printf("Default:\n.Ql %s .\n", k.fallback);
-		if (k.example && *k.example)
-			printf("Example:\n.Ql %s .\n", k.example);
-		if (!k.used_here)
-			puts("Understood, and named in a warning: it means nothing here.");
-	}
-	if (*scope)
-		puts(".El");
+	puts(".El");
 }
 
 int verb_dump(struct cli *cli, int argc, char **argv)

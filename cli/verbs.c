@@ -141,7 +141,7 @@ static const char *const completion_examples[] = {
 const struct verb verbs[] = {
 	{ "init", verb_init, "write a commented inventory.yml and a vault with new secrets", "", 0, 0,
 	  .flags = VERB_VAULT, .examples = init_examples,
-	  .about = "Writes an inventory with every key that is understood, commented, and a vault "
+	  .about = "Writes a commented inventory with the defaults of all settings, and a vault "
 		   "with a generated cluster token and generated passwords. Asks for the vault's "
 		   "password and for the user and password of the servers' management controllers, which "
 		   "may be left empty. Files that exist are never overwritten.\n" },
