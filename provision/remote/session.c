@@ -40,19 +40,29 @@ static int sane(const struct session *s, const struct cmd *cmd, struct err *e)
 	return 0;
 }
 
+static struct cmd bounded(const struct session *s, const struct cmd *cmd)
+{
+	struct cmd c = *cmd;
+	if (s->timeout_s)
+		c.timeout_s = s->timeout_s;
+	return c;
+}
+
 int session_run(struct session *s, const struct cmd *cmd, struct answer *ret, struct err *e)
 {
+	struct cmd c = bounded(s, cmd);
 	int r = sane(s, cmd, e);
 	if (r == 0)
-		r = s->ops->run(s, cmd, ret, e);
+		r = s->ops->run(s, &c, ret, e);
 	return r < 0 ? r : judge(s, cmd, ret, e);
 }
 
 int session_hold(struct session *s, const struct cmd *cmd, struct answer *ret, struct err *e)
 {
+	struct cmd c = bounded(s, cmd);
 	int r = sane(s, cmd, e);
 	if (r == 0)
-		r = s->ops->hold(s, cmd, ret, e);
+		r = s->ops->hold(s, &c, ret, e);
 	return r < 0 ? r : judge(s, cmd, ret, e);
 }
 

@@ -69,6 +69,7 @@ struct session_ops {
 struct session {
 	const struct session_ops *ops;
 	const char *host;		/* for messages; belongs to the opener */
+	unsigned timeout_s;		/* set by the user's --timeout: replaces each command's own; 0: it stands */
 };
 
 /* Runs cmd and waits for its end. ret is filled (answer_clear it) whenever 0 is returned or the command
