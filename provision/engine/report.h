@@ -20,13 +20,22 @@ enum outcome {
 	OUT_UNREACHABLE,	/* the host could not be talked to */
 };
 
+/* "absent", "drifted", "present", "foreign". */
+const char *presence_name(enum presence p);
+/* "ok", "changed", "failed", "refused", "skipped", "unreachable". */
+const char *outcome_name(enum outcome o);
+
+/* Makes s fit for a terminal's line: newlines and tabs become spaces, other control bytes '?'. What
+ * hosts say passes through it. Returns s. */
+char *report_line(char *s);
+
 struct report_row {
 	const char *host;
 	const char *recipe, *part, *step;	/* NULL for a row about the whole host */
 	enum presence was, now;
 	enum outcome outcome;
 	uint64_t ms;
-	char *message;		/* evidence or error; never NULL */
+	char *message;		/* evidence or error; one printable line; never NULL */
 	char *diff;		/* unified diff, or NULL */
 };
 struct report {
