@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# make campaign: the long fault campaigns on the lab's three machines. Every case starts from a known state,
+# breaks a run, and asks a plain re-run to converge: exit status 0, then a run with 0 changes. Prints
+# one line per case and, at the end, what did not converge. CAMPAIGN="kill-deploy cut" runs only those.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lab/lib.sh
+. tests/lab/lib.sh
+dir=out/campaign
+out=out/campaign.log
+: >"$out"
+
+trap 'kill $(jobs -p) 2>/dev/null; "$lab" down >/dev/null 2>&1' EXIT
+
+wanted() { case " ${CAMPAIGN:-$1} " in *" $1 "*) return 0 ;; esac; return 1; }
+result() { # result RC NAME
+	if [ "$1" = 0 ]; then
+
+		echo "ok   $2"
+	else
+
+		echo "FAIL $2"
+	fi | tee -a "$out"
+}
+# converge VERB: a plain re-run ends well, and one more has nothing to do
+converge() {
+	local verb=$1 n
+	shift
+	run_ps "$dir" --json "$verb" "$@" >"$dir/converge.json" 2>"$dir/converge.err" || {
+		jq -r '.steps[]? | select(.message != "") | "     \(.host) \(.step): \(.message)"' "$dir/converge.json" | tail -5
+		cat "$dir/converge.err"
+		return 1
+	}
+	run_ps "$dir" --json "$verb" "$@" >"$dir/converge.json" 2>"$dir/converge.err" || return 1
+	n=$(jq .changed "$dir/converge.json")
+	[ "$n" = 0 ] || {
+		echo "     the run after the re-run still changes $n rows"
+		return 1
+	}
+}
+# interrupted N SIGNAL VERB...: runs powerstack and sends SIGNAL as soon as it reports the N-th change;
+# 1 when the run ended before that
+interrupted() {
+	local n=$1 signal=$2 victim
+	shift 2
+	run_ps "$dir" "$@" -v --no-progress >"$dir/interrupted.out" 2>&1 &
+	victim=$!
+	while kill -0 $victim 2>/dev/null; do
+		if [ "$(grep -c 'changed' "$dir/interrupted.out")" -ge "$n" ]; then
+			kill -"$signal" $victim
+			wait $victim 2>/dev/null
+			return 0
+		fi
+		sleep 0.05
+	done
+	wait $victim
+	return 1
+}
+bare() { "$lab" reset >/dev/null 2>&1; }
+deployed() { run_ps "$dir" --json deploy >"$dir/setup.json" 2>&1; }
+
+"$lab" deps
+"$lab" up >/dev/null || exit 1
+rm -rf "$dir"
+demo_config "$dir"
+bare
+changes=$(run_ps "$dir" --json deploy --check | jq .changed)
+echo "a deploy on bare machines changes $changes rows"
+
+if wanted kill-deploy; then
+	for n in $(seq 1 "$changes"); do
+		bare
+		if interrupted "$n" KILL deploy; then
+			converge deploy
+			result $? "deploy killed (SIGKILL) after change $n of $changes, re-run converges"
+		fi
+	done
+fi
+if wanted kill-destroy; then
+	for n in $(seq 1 "$changes"); do
+		deployed
+		if interrupted "$n" KILL destroy --yes; then
+			converge destroy --yes
+			result $? "destroy killed (SIGKILL) after change $n, re-run converges"
+		else
+			break
+		fi
+	done
+fi
+if wanted interrupt; then
+	for n in 2 7; do
+		bare
+		if interrupted "$n" INT deploy; then
+			converge deploy
+			result $? "deploy interrupted (Ctrl-C) after change $n, re-run converges"
+		fi
+	done
+fi
+if wanted cut; then
+	for after in 3 8 15; do
+		bare
+		(sleep "$after"; "$lab" cut ho3; sleep 40; "$lab" mend ho3) &
+		run_ps "$dir" --json deploy >"$dir/cut.json" 2>&1
+		rc=$?
+		wait $!
+		converge deploy
+		result $? "management link of ho3 cut $after s into a deploy (exit status $rc), re-run converges"
+	done
+fi
+if wanted power; then
+	for node in ho1 ho2; do
+		for after in 5 20; do
+			bare
+			(sleep "$after"; "$lab" power-cycle "$node") &
+			run_ps "$dir" --json deploy >"$dir/power.json" 2>&1
+			rc=$?
+			wait $!
+			converge deploy
+			result $? "$node power-cycled $after s into a deploy (exit status $rc), re-run converges"
+		done
+	done
+fi
+if wanted reboot; then
+	bare
+	deployed
+	"$lab" reboot
+	run_ps "$dir" --json verify >"$dir/verify.json" 2>&1
+	result $? 'all nodes rebooted: verify passes'
+fi
+if wanted guard; then
+	tests/lab/guard.sh 2>&1 | tee -a "$out"
+	result "${PIPESTATUS[0]}" 'the disk guard on the machines'
+fi
+
+echo
+grep '^FAIL' "$out"
+n_ok=$(grep -c '^ok' "$out") n_bad=$(grep -c '^FAIL' "$out")
+echo "$n_ok converged, $n_bad did not"
+[ "$n_bad" = 0 ]

@@ -1,0 +1,212 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The main job end to end on three virtual machines: check, deploy, verify, again, secrets, Prometheus,
+# interruption, power loss, destroy, deploy, reboot. Each case leaves the lab for the next one.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+# shellcheck source=tests/lab/lib.sh
+. tests/lab/lib.sh
+work=$(mktemp -d)
+dir=out/e2e
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"; "$lab" down >/dev/null 2>&1' EXIT
+
+started=$(date +%s)
+step() { echo "# $(($(date +%s) - started))s $*"; }
+json() { jq -r "$2" "$work/$1.json"; }
+# to_json NAME ARG...: powerstack --json ARG, the object in $work/NAME.json, the status in $rc
+to_json() {
+	local name=$1
+	shift
+	run_ps "$dir" --json "$@" >"$work/$name.json" 2>"$work/$name.err"
+	rc=$?
+	[ ! -s "$work/$name.err" ] || sed 's/^/# /' "$work/$name.err" | head -5
+	jq -r '.steps[]? | select(.message != "" and (.outcome // "" | test("failed|refused|unreachable|skipped"))) |
+		"# \(.host) \(.part)/\(.step): \(.message)"' "$work/$name.json" 2>/dev/null | head -20
+}
+manifests() { # manifests NAME: what is on every node, into $work/NAME.<node>
+	local n
+	for n in "${nodes[@]}"; do
+		"$lab" fs-manifest "$n" >"$work/$1.$n" &
+	done
+	wait
+}
+same_manifests() { # same_manifests A B DESCRIPTION [FILTER]
+	local n bad=0
+	for n in "${nodes[@]}"; do
+		if ! diff <(grep -Ev "${4:-^$}" "$work/$1.$n") <(grep -Ev "${4:-^$}" "$work/$2.$n") >"$work/diff.$n"; then
+			bad=1
+			sed "s/^/# $n: /" "$work/diff.$n" | head -20
+		fi
+	done
+	if [ $bad = 0 ]; then ok "$3"; else not_ok "$3"; fi
+}
+
+step 'lab up, pristine'
+if ! { "$lab" up && "$lab" reset; } >"$work/up" 2>&1; then
+	sed 's/^/# /' "$work/up"
+	not_ok 'the lab starts'
+	done_testing
+	exit 1
+fi
+rm -rf "$dir"
+demo_config "$dir"
+# Planted: a BMC that must not answer, so that the exporter's configuration holds a password.
+for s in bmcUser bmcSecret; do
+	head -c 18 /dev/urandom | base64 | tr -d '+/=' >"$work/planted.$s"
+	"$ps" -i "$dir/inventory.yml" --vault-password-file "$dir/vault-password" vault set "$s" <"$work/planted.$s"
+done
+sed -i 's/^  vars:$/  vars:\n    bmc_user: "{{ ansible_vault.bmcUser }}"\n    bmc_password: "{{ ansible_vault.bmcSecret }}"/;
+	s/^\( *\)internal_ip: 192.168.0.104/\1BMC_ip: 192.168.0.254\n&/' "$dir/inventory.yml"
+
+step 'deploy --check on bare machines'
+manifests bare
+to_json check deploy --check
+is "$rc" 4 'deploy --check before the first deploy: exit status 4, changes pending'
+manifests checked
+same_manifests bare checked 'deploy --check changes nothing on any node'
+listed=$(json check .changed)
+
+step 'first deploy, under watch'
+cat "$work"/planted.* "$dir/vault-password" "$LAB_SUDO_PASSWORD_FILE" | sed '/^$/d' >"$work/patterns"
+chmod 600 "$work/patterns"
+tests/lab/watch.sh "$work/patterns" "$work/seen.operator" /tmp "$PWD/out/e2e" "$PWD/logs" &
+watcher=$!
+for n in ho1 ho3; do
+	"$lab" root "$n" <<-SCRIPT
+		umask 077; mkdir -p /run/watch
+		cat >/run/watch/patterns <<'P'
+		$(cat "$work/patterns")
+		P
+		cat >/run/watch/watch.sh <<'W'
+		$(cat tests/lab/watch.sh)
+		W
+		setsid bash /run/watch/watch.sh /run/watch/patterns /run/watch/seen /tmp /var/tmp /etc/powerstack /dev/shm /var/lib/powerstack /usr/local >/dev/null 2>&1 </dev/null &
+		echo \$! >/run/watch/pid
+	SCRIPT
+done
+to_json first deploy
+is "$rc" 0 'deploy on bare machines: exit status 0'
+is "$(json first .failed)" 0 'no step failed'
+is "$(json first .changed)" "$listed" 'deploy changed exactly as many rows as --check had listed'
+kill "$watcher" 2>/dev/null
+for n in ho1 ho3; do
+	"$lab" root "$n" <<<'kill "$(cat /run/watch/pid)"; sleep 1; cat /run/watch/seen; cat /run/watch/seen.rounds >&2; rm -rf /run/watch' >"$work/seen.$n" 2>"$work/rounds.$n"
+	is "$(cat "$work/seen.$n")" '' "no planted secret in a process list or readable file of $n ($(cat "$work/rounds.$n"))"
+done
+is "$(cat "$work/seen.operator")" '' 'no planted secret in a process list or readable file of the operator'
+is "$(grep -rlFf "$work/patterns" "$dir/logs" | head -3)" '' 'no planted secret in the logs'
+is "$(find "$dir/logs" -type f -perm /077)" '' 'logs are 0600'
+is "$("$lab" root ho1 <<<'stat -c "%a %U" /etc/powerstack/exporter.yml')" '600 root' 'exporter.yml is 0600'
+
+step 'verify'
+run_ps "$dir" verify --json --junit "$work/junit.xml" >"$work/verify.json" 2>"$work/verify.err"
+is $? 0 'verify passes whole'
+jq -r '.checks[] | select(.status != "pass" and .status != "passed") | "# \(.id) \(.where): \(.status): \(.evidence)"' "$work/verify.json"
+for id in B2.1 B2.2 B2.3 B2.4 B2.5 B2.6 B2.7 B2.8 B2.9 B2.10 B2.11 S1 X1 X3 X10; do
+	n=$(jq "[.checks[] | select(.id == \"$id\" and (.status | startswith(\"pass\")))] | length" "$work/verify.json")
+	if [ "${n:-0}" -gt 0 ]; then ok "verify $id passes ($n)"; else not_ok "verify $id passes"; fi
+done
+run_ok 'junit.xml is well-formed' xmllint --noout "$work/junit.xml"
+
+step 'second deploy'
+unit_starts >"$work/starts.1"
+to_json second deploy
+is "$rc $(json second .changed) $(json second .failed)" '0 0 0' 'a second deploy: 0 changes'
+unit_starts >"$work/starts.2"
+run_ok 'the second deploy restarts nothing' diff "$work/starts.1" "$work/starts.2"
+commands=$(cat "$(ls -t "$dir"/logs/deploy-*.log | head -1)" | grep -c ' ran \| script=\| probe')
+echo "# commands in its log: $commands"
+slowest=0
+for n in "${nodes[@]}"; do
+	t0=$(date +%s%N)
+	"$lab" ssh "$n" true
+	t=$((($(date +%s%N) - t0) / 1000000))
+	[ $t -le $slowest ] || slowest=$t
+done
+echo "# one ssh host true to the slowest node: $slowest ms; no-op deploy: $(json second .seconds) s"
+
+step 'Prometheus scrapes'
+if command -v prometheus >/dev/null; then
+	cat >"$work/prometheus.yml" <<-YML
+		global: { scrape_interval: 2s }
+		scrape_configs:
+		  - job_name: powerstack
+		    static_configs:
+		      - targets: [ "127.0.0.1:$LAB_HO1_EXPORTER_PORT", "127.0.0.1:$LAB_HO2_EXPORTER_PORT", "127.0.0.1:$LAB_HO3_EXPORTER_PORT" ]
+	YML
+	port=$((20000 + RANDOM % 10000))
+	prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/tsdb" --web.listen-address="127.0.0.1:$port" >"$work/prom.log" 2>&1 &
+	prom=$!
+	up=0
+	for _ in $(seq 30); do
+		sleep 1
+		up=$(curl -s "http://127.0.0.1:$port/api/v1/query?query=sum(up)" | jq -r '.data.result[0].value[1] // "0"' 2>/dev/null)
+		[ "$up" != 3 ] || break
+	done
+	is "$up" 3 'Prometheus scrapes three exporters'
+	info=$(curl -s "http://127.0.0.1:$port/api/v1/query?query=count(kepler_node_info)" | jq -r '.data.result[0].value[1] // "0"')
+	is "$info" 3 'kepler_node_info from each node'
+	kill $prom
+	wait $prom 2>/dev/null
+else
+	skip 'prometheus is not installed' 'Prometheus scrapes three exporters'
+fi
+
+step 'drift is put right, and only that'
+"$lab" root ho2 <<<'sysctl -qw kernel.perf_event_paranoid=2; systemctl stop powerstack-exporter'
+to_json drift deploy
+is "$rc $(json drift .changed)" '0 2' 'two things drifted on ho2: two changes'
+
+step 'data, destroy'
+"$lab" root ho2 <<<'echo kept >/mnt/data/of-the-user; sync'
+to_json destroy destroy --yes
+is "$rc $(json destroy .failed)" '0 0' 'destroy: exit status 0'
+manifests destroyed
+same_manifests bare destroyed 'after destroy nothing of powerstack is left on any node'
+to_json destroy2 destroy --yes
+is "$rc $(json destroy2 .changed)" '0 0' 'a second destroy: 0 changes'
+
+step 'deploy, killed after a step, then again'
+# kill -9 after the n-th change that it reports, then a plain re-run must converge
+killed=0
+run_ps "$dir" deploy -v --no-progress >"$work/killed.out" 2>&1 &
+victim=$!
+for _ in $(seq 600); do
+	n=$(grep -c 'changed' "$work/killed.out")
+	if [ "$n" -ge 4 ]; then
+		kill -9 $victim && killed=1
+		break
+	fi
+	kill -0 $victim 2>/dev/null || break
+	sleep 0.2
+done
+wait $victim 2>/dev/null
+is $killed 1 "deploy was killed by SIGKILL after $n changes"
+step 'a worker loses its power in the middle of the re-run'
+run_ps "$dir" --json deploy >"$work/power.json" 2>"$work/power.err" &
+runner=$!
+sleep 6
+"$lab" poweroff ho2
+wait $runner
+rc=$?
+is $rc 1 'a worker power-cycled in the middle of a deploy: exit status 1'
+is "$(jq -r '[.steps[] | select(.host != "ho2" and (.outcome // "" | test("failed|refused|unreachable")))] | length' "$work/power.json")" 0 'the other nodes finish'
+"$lab" poweron ho2
+to_json rerun deploy
+is "$rc $(json rerun .failed)" '0 0' 'the re-run completes it'
+to_json again deploy
+is "$rc $(json again .changed)" '0 0' 'and then nothing is left to change'
+is "$("$lab" ssh ho3 cat /mnt/data/of-the-user)" kept 'data written before destroy is still there'
+
+step 'reboot all nodes'
+"$lab" reboot
+run_ps "$dir" verify --json >"$work/verify2.json" 2>&1
+is $? 0 'after a reboot of all nodes everything is back by itself: verify passes'
+jq -r '.checks[] | select(.status | startswith("fail")) | "# \(.id) \(.where): \(.evidence)"' "$work/verify2.json"
+to_json rebooted deploy
+is "$rc $(json rebooted .changed)" '0 0' 'and deploy finds nothing to change'
+
+step 'done'
+done_testing

@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What demo, the end-to-end suite and the campaigns share: a powerstack configuration for the lab
+# and the powerstack that is tested. Sourced; the caller stands at the top of the tree.
+
+lab=tests/lab/lab
+ps=$PWD/out/release/powerstack
+nodes=(ho1 ho2 ho3)
+
+# demo_config DIR: inventory, vault and password file for the running lab; kept when they fit it.
+demo_config() {
+	local dir=$1
+	mkdir -p "$dir"
+	chmod 700 "$dir"
+	eval "$("$lab" env)"
+	[ -s "$dir/vault-password" ] || (
+		umask 077
+		head -c 24 /dev/urandom | base64 >"$dir/vault-password"
+	)
+	"$lab" inventory "$dir/inventory.yml.new"
+	if cmp -s "$dir/inventory.yml.new" "$dir/inventory.yml"; then
+		rm "$dir/inventory.yml.new"
+	else
+		mv "$dir/inventory.yml.new" "$dir/inventory.yml"
+	fi
+	# The sudo password goes from a 0600 file through a pipe into the vault.
+	if [ ! -e "$dir/vault.yml" ] || [ "$LAB_SUDO_PASSWORD_FILE" -nt "$dir/vault.yml" ]; then
+		"$ps" -i "$dir/inventory.yml" --vault-password-file "$dir/vault-password" \
+			vault set ho3_sudo <"$LAB_SUDO_PASSWORD_FILE"
+	fi
+}
+
+# run_ps DIR ARG...: powerstack with that configuration
+run_ps() {
+	local dir=$1
+	shift
+	"$ps" -i "$dir/inventory.yml" --vault-password-file "$dir/vault-password" --log-dir "$dir/logs" "$@"
+}
+
+# unit_starts: when each unit that powerstack manages was started, on every node
+unit_starts() {
+	local n
+	for n in "${nodes[@]}"; do
+		"$lab" ssh "$n" "systemctl show -p Id,ActiveEnterTimestampMonotonic,MainPID,NRestarts \
+			powerstack-exporter nfs-server nfs-kernel-server rpcbind rpc-statd 2>/dev/null; true" | sed "s/^/$n /"
+	done
+}
