@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* X10: no secret is exposed on a node. */
+#include <stdio.h>
+#include <string.h>
+
+#include "provision/checks/checks.h"
+
+/* What holds a secret when it is there. */
+static const char *const secret_files[] = {
+	"/etc/powerstack/exporter.yml", "/etc/rancher/k3s/config.yaml", "/etc/rancher/k3s/registries.yaml",
+	"/etc/rancher/k3s/k3s.yaml", "/etc/systemd/system/k3s.service.env",
+	"/etc/systemd/system/k3s-agent.service.env",
+};
+#define NFILES (sizeof(secret_files) / sizeof(secret_files[0]))
+/* A shorter entry would be found by chance in any process list. */
+#define ENTRY_MIN 6
+
+static void x10_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	for (size_t i = 0; i < NFILES; i++)
+		probe_ask(p, "file", "%s", secret_files[i]);
+	probe_ask(p, "ps", "-");
+	if (v->host->roles & ROLE_CONTROL)
+		probe_ask(p, "exports", "%s", v->inv->export_path);
+}
+
+static bool listed(const char *ps, const struct vault *vault, const char **ret_name)
+{
+	const char *name = NULL;
+	for (size_t i = 0; vault && (name = vault_name(vault, i)); i++) {
+		const struct secret *s = vault_get(vault, name);
+		if (s && secret_len(s) >= ENTRY_MIN && memmem(ps, strlen(ps), secret_expose(s), secret_len(s))) {
+			*ret_name = name;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum verdict x10_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	unsigned seen = 0;
+	for (size_t i = 0; i < NFILES; i++) {
+		bool known = false;
+		const char *reason = NULL;
+		const char *a = facts_get(v->facts, &known, &reason, "file", "%s", secret_files[i]);
+		if (!known)
+			return check_says(CHECK_FAIL, why, size, "%s could not be looked at: %s", secret_files[i],
+					  reason ? reason : "no reason given");
+		if (!a)
+			continue;
+		char mode[16] = "?", uid[16] = "?";
+		facts_field(a, "mode", mode, sizeof(mode));
+		facts_field(a, "uid", uid, sizeof(uid));
+		if (strcmp(mode, "600") != 0 || strcmp(uid, "0") != 0)
+			return check_says(CHECK_FAIL, why, size, "%s has mode %s and owner %s, wanted 600 and root",
+					  secret_files[i], mode, uid);
+		seen++;
+	}
+	const char *name = NULL;
+	const char *ps = check_answer(v, "ps", "-", "cannot be told", &bad, why, size);
+	if (!ps)
+		return bad;
+	if (listed(ps, v->vault, &name))
+		return check_says(CHECK_FAIL, why, size, "the vault's entry '%s' stands in the process list", name);
+	if (v->host->roles & ROLE_CONTROL) {
+		const char *e = check_answer(v, "exports", v->inv->export_path, "is not exported", &bad, why, size);
+		if (!e)
+			return bad;
+		size_t n = strlen(v->inv->nfs_network);
+		if (strncmp(e, v->inv->nfs_network, n) != 0 || e[n] != '(' || strchr(e, '\n'))
+			return check_says(CHECK_FAIL, why, size, "%s is exported to more than %s: %.120s",
+					  v->inv->export_path, v->inv->nfs_network, e);
+	}
+	return check_says(CHECK_PASS, why, size, "%u files with secrets, all 0600 root; %s", seen,
+			  v->vault ? "no vault entry in the process list" :
+				     "process list not compared, no vault was opened");
+}
+
+const struct check check_x10 = {
+	"X10", "prereq", "no secret is exposed: modes, process lists, export", ROLE_ANY, 0, 0, x10_ask, x10_judge,
+};

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The only file that names all checks: their order in every listing. Ids and meaning:
+ * Appendix B of the thesis (B...), its chapters 2 and 3 (S...), and what good operators add (X...). */
+#include "provision/checks/checks.h"
+
+const struct check *const checks[] = {
+	&check_s1, &check_x1, &check_x3,
+	&check_b2_1, &check_b2_2, &check_b2_3, &check_b2_4, &check_b2_5, &check_b2_6,
+	&check_b2_7, &check_b2_8, &check_b2_9_deleted, &check_b2_9_gone, &check_b2_10, &check_b2_11,
+	&check_s3, &check_x10,
+	NULL,
+};
