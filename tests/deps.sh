@@ -1,10 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Installs the Debian packages that the given lists name and this machine lacks. Asks nothing.
+# Installs the Debian packages that the given lists name and this machine lacks. Asks nothing. A line
+# "one|other" names a package that another distribution calls by the second name.
 set -eu
 want=$(sed -e 's/#.*//' "$@" | tr -s ' \n' '\n' | sort -u)
 missing=
 for p in $want; do
+	case $p in
+	*'|'*)
+		if apt-cache show "${p%%|*}" >/dev/null 2>&1; then p=${p%%|*}; else p=${p#*|}; fi ;;
+	esac
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
 done
 [ -n "$missing" ] || exit 0

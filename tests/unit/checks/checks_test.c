@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every judge: what it passes, and each thing it must not pass. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "provision/checks/checks.h"
+
+/* Answers of a node where all is well; a case replaces some of them. NULL: not there. */
+struct answer_row {
+	const char *question, *value;
+};
+
+static const struct answer_row well[] = {
+	{ "sysctl:kernel/perf_event_paranoid", "-1" },
+	{ "text:/etc/sysctl.d/90-powerstack.conf", "# managed by powerstack\nkernel.perf_event_paranoid = -1\n" },
+	{ "clock-offset:-", "source=chrony\noffset_s=-0.000012\nsynced=yes" },
+	{ "free:/", "size=10000000000\nfree=5000000000\ninodes=1000\ninodes_free=900" },
+	{ "free:/var", "size=10000000000\nfree=5000000000\ninodes=1000\ninodes_free=900" },
+	{ "free:/mnt/data", "size=8588886016\nfree=8000000000\ninodes=0\ninodes_free=0" },
+	{ "pressure:-", "memory=1000000000\navailable=500000000\npids=100\npids_max=32768" },
+	{ "btrfs:/mnt/data", "errors=0" },
+	{ "unit:powerstack-exporter.service", "ActiveState=active" },
+	{ "http:9102:/healthz", "HTTP/1.1 200 OK\r\n\r\nok" },
+	{ "http:9102:/metrics", "HTTP/1.1 200 OK\r\n\r\n# x\nkepler_exporter_build_info{a=\"b\"} 1\nkepler_node_info{a=\"b\"} 1\n" },
+	{ "zones:-", "0" },
+	{ "blk:/dev/disk/by-id/d", "state=ours\nsize=8589934592\npart=/dev/vdb1\nuuid=11-22" },
+	{ "fstab:/mnt/data", "n=1\nspec=UUID=11-22\ntype=btrfs\noptions=nofail" },
+	{ "mount:/mnt/data", "source=/dev/vdb1\ntype=btrfs" },
+	{ "fstab-check:-", "clean" },
+	{ "exports:/mnt/data", "192.168.0.0/24(rw,sync,wdelay,no_root_squash)" },
+	{ "statfs:/mnt/data", "type=nfs\nsize=1\nfree=1" },
+	{ "nfs-write:77:w:/mnt/data", "written\nms=12" },
+	{ "nfs-read:77:/mnt/data", "w=powerstack 77 w" },
+	{ "nfs-delete:77:w:/mnt/data", "deleted" },
+	{ "unit:nfs-server.service", "ActiveState=active\nUnitFileState=enabled" },
+	{ "nfsd:-", "threads=8" },
+	{ "listen:tcp/2049", "0.0.0.0:2049 kernel" },
+	{ "journal:nfs", "2026 kernel: NFSD: Using nfsdcld client tracking operations.\n2026 kernel: a disk is slow" },
+	{ "ps:-", "/usr/sbin/sshd -D\n/sbin/init\n" },
+	{ "file:/etc/powerstack/exporter.yml", "type=f\nmode=600\nuid=0" },
+};
+
+static const struct host hosts[] = {
+	{ .name = "c", .roles = ROLE_SERVER | ROLE_CONTROL, .internal_ip = "192.168.0.1", .disk = "/dev/disk/by-id/d" },
+	{ .name = "w", .roles = ROLE_AGENT, .internal_ip = "192.168.0.2" },
+};
+static const struct inventory inv = {
+	.hosts = hosts, .nhosts = 2, .control = &hosts[0], .export_path = "/mnt/data",
+	.nfs_network = "192.168.0.0/24", .nfs_server = "192.168.0.1", .exporter_port = 9102,
+};
+
+static const struct answer_row *find(const struct answer_row *rows, size_t n, const char *q)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(rows[i].question, q) == 0)
+			return &rows[i];
+	return NULL;
+}
+
+static enum verdict judge(const struct check *c, const struct answer_row *other, size_t nother,
+			  const struct vault *vault, char *why, size_t size)
+{
+	static const struct purge no_purge;
+	struct view v = { .inv = &inv, .host = &hosts[c->roles == ROLE_AGENT], .vault = vault, .purge = &no_purge,
+			  .run_id = "77" };
+	struct probe p = { 0 };
+	c->ask(c, &v, &p);
+	AUTO_BUF struct buf b;
+	buf_init(&b, 1 << 20);
+	for (size_t i = 0; i < p.questions.n; i++) {
+		const char *q = p.questions.v[i];
+		const struct answer_row *r = find(other, nother, q);
+		if (!r)
+			r = find(well, COUNT(well), q);
+		if (r && r->value && r->value[0] == '!')
+			buf_addf(&b, "!%s=%s", q, r->value + 1);
+		else if (r && r->value)
+			buf_addf(&b, "=%s=%s", q, r->value);
+		else
+			buf_addf(&b, "-%s", q);
+		buf_addc(&b, '\0');
+	}
+	buf_adds(&b, "=probe=complete");
+	buf_addc(&b, '\0');
+	struct facts *f = NULL;
+	struct err e = { 0 };
+	cr_assert_eq(facts_parse(&p, b.data, b.len, &f, &e), 0, "%s", e.msg);
+	v.facts = f;
+	enum verdict verdict = c->judge(c, &v, why, size);
+	facts_free(f);
+	probe_clear(&p);
+	return verdict;
+}
+
+Test(checks, all_is_well)
+{
+	for (size_t i = 0; checks[i]; i++) {
+		/* on a worker the mount is the share; after the delete no file is left */
+		const struct answer_row worker[] = { { "mount:/mnt/data", "source=192.168.0.1:/mnt/data\ntype=nfs4" },
+						     { "fstab:/mnt/data", "n=1\nspec=192.168.0.1:/mnt/data\ntype=nfs4" } };
+		const struct answer_row gone[] = { { "nfs-read:77:/mnt/data", NULL } };
+		char why[400] = "";
+		bool at_worker = checks[i]->roles == ROLE_AGENT;
+		enum verdict got = judge(checks[i], at_worker ? worker : gone,
+					 at_worker ? 2 : checks[i] == &check_b2_9_gone, NULL, why, sizeof(why));
+		cr_assert_eq(got, CHECK_PASS, "%s: %s", checks[i]->id, why);
+		cr_assert_neq(why[0], '\0', "%s gives no evidence", checks[i]->id);
+	}
+}
+
+Test(checks, each_fault_is_found_and_named)
+{
+	static const struct {
+		const struct check *check;
+		struct answer_row row;
+		const char *says;
+	} cases[] = {
+		{ &check_s1, { "sysctl:kernel/perf_event_paranoid", "4" }, "is 4, not -1" },
+		{ &check_s1, { "text:/etc/sysctl.d/90-powerstack.conf", NULL }, "lost at the next boot" },
+		{ &check_s1, { "text:/etc/sysctl.d/90-powerstack.conf", "# nothing" }, "does not set it" },
+		{ &check_x1, { "clock-offset:-", "source=chrony\noffset_s=-0.061\nsynced=yes" }, "-61.000 ms" },
+		{ &check_x1, { "clock-offset:-", "source=systemd-timesyncd\noffset_text=+50ms\nsynced=yes" }, "50.000 ms" },
+		{ &check_x1, { "clock-offset:-", "source=chrony\noffset_s=0\nsynced=no" }, "not synchronised" },
+		{ &check_x1, { "clock-offset:-", "source=chrony\nsynced=yes" }, "no offset" },
+		{ &check_x1, { "clock-offset:-", "!timed out" }, "timed out" },
+		{ &check_x3, { "free:/var", "size=10000000000\nfree=900000000\ninodes=10\ninodes_free=10" }, "/var has" },
+		{ &check_x3, { "free:/", "size=10000000000\nfree=5000000000\ninodes=1000\ninodes_free=9" }, "inodes" },
+		{ &check_x3, { "pressure:-", "memory=1000000000\navailable=1000000\npids=1\npids_max=10" }, "memory" },
+		{ &check_x3, { "pressure:-", "memory=1000000000\navailable=500000000\npids=32000\npids_max=32768" }, "processes" },
+		{ &check_x3, { "btrfs:/mnt/data", "errors=3" }, "3 device errors" },
+		{ &check_s3, { "unit:powerstack-exporter.service", "ActiveState=failed" }, "is failed" },
+		{ &check_s3, { "http:9102:/healthz", "HTTP/1.1 503 No\r\n\r\n" }, "503" },
+		{ &check_s3, { "http:9102:/metrics", "HTTP/1.1 200 OK\r\n\r\nhello" }, "not a page" },
+		{ &check_s3, { "zones:-", "2" }, "no joules" },
+		{ &check_b2_1, { "fstab:/mnt/data", NULL }, "no line" },
+		{ &check_b2_1, { "fstab:/mnt/data", "n=2\nspec=UUID=11-22\ntype=btrfs" }, "2 lines" },
+		{ &check_b2_1, { "fstab:/mnt/data", "n=1\nspec=/dev/sdb1\ntype=btrfs" }, "/dev/sdb1" },
+		{ &check_b2_1, { "fstab:/mnt/data", "n=1\nspec=UUID=11-23\ntype=btrfs" }, "11-23" },
+		{ &check_b2_1, { "fstab-check:-", "!1 parse error" }, "parse error" },
+		{ &check_b2_2, { "mount:/mnt/data", NULL }, "not a mount point" },
+		{ &check_b2_2, { "mount:/mnt/data", "source=/dev/vdc1\ntype=btrfs" }, "/dev/vdc1" },
+		{ &check_b2_3, { "free:/mnt/data", "size=4294967296\nfree=1" }, "4096 MiB" },
+		{ &check_b2_4, { "exports:/mnt/data", NULL }, "not exported" },
+		{ &check_b2_4, { "exports:/mnt/data", "*(rw,sync,no_root_squash)" }, "exported to *" },
+		{ &check_b2_4, { "exports:/mnt/data", "192.168.0.0/24(rw,async,no_root_squash)" }, "'sync'" },
+		{ &check_b2_4, { "exports:/mnt/data", "192.168.0.0/24(rw,sync,root_squash)" }, "'no_root_squash'" },
+		{ &check_b2_4, { "exports:/mnt/data", "192.168.0.0/24(rw)\n10.0.0.0/8(rw)" }, "more than once" },
+		{ &check_b2_5, { "mount:/mnt/data", NULL }, "not a mount point" },
+		{ &check_b2_5, { "mount:/mnt/data", "source=/dev/vdb1\ntype=btrfs" }, "not nfs" },
+		{ &check_b2_6, { "mount:/mnt/data", "source=192.168.0.2:/mnt/data\ntype=nfs4" }, "mounted from 192.168.0.2" },
+		{ &check_b2_7, { "nfs-write:77:w:/mnt/data", "written\nms=2500" }, "2500 ms" },
+		{ &check_b2_7, { "nfs-write:77:w:/mnt/data", "!Read-only file system" }, "Read-only" },
+		{ &check_b2_8, { "nfs-read:77:/mnt/data", NULL }, "of w is not" },
+		{ &check_b2_8, { "nfs-read:77:/mnt/data", "w=powerstack 77 x" }, "other bytes" },
+		{ &check_b2_9_deleted, { "nfs-delete:77:w:/mnt/data", "!Permission denied" }, "Permission denied" },
+		{ &check_b2_9_gone, { "nfs-read:77:/mnt/data", "w=powerstack 77 w" }, "still here" },
+		{ &check_b2_10, { "unit:nfs-server.service", "ActiveState=active\nUnitFileState=disabled" }, "disabled" },
+		{ &check_b2_10, { "nfsd:-", "threads=0" }, "no nfsd thread" },
+		{ &check_b2_10, { "listen:tcp/2049", NULL }, "tcp/2049" },
+		{ &check_b2_11, { "journal:nfs", "2026 kernel: nfsd: peername failed" }, "peername" },
+		{ &check_x10, { "file:/etc/powerstack/exporter.yml", "type=f\nmode=644\nuid=0" }, "mode 644" },
+		{ &check_x10, { "file:/etc/rancher/k3s/config.yaml", "type=f\nmode=600\nuid=1000" }, "owner 1000" },
+		{ &check_x10, { "exports:/mnt/data", "0.0.0.0/0(rw)" }, "more than 192" },
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct answer_row rows[] = {
+			cases[i].row,
+			{ "mount:/mnt/data", "source=192.168.0.1:/mnt/data\ntype=nfs4" },
+			{ "fstab:/mnt/data", "n=1\nspec=192.168.0.1:/mnt/data\ntype=nfs4" },
+		};
+		char why[400] = "";
+		enum verdict got = judge(cases[i].check, rows, cases[i].check->roles == ROLE_AGENT ? 3 : 1, NULL, why,
+					 sizeof(why));
+		cr_assert_eq(got, CHECK_FAIL, "%s passes with %s=%s: %s", cases[i].check->id, cases[i].row.question,
+			     cases[i].row.value ? cases[i].row.value : "(absent)", why);
+		cr_assert_not_null(strstr(why, cases[i].says), "%s says '%s', not '%s'", cases[i].check->id, why,
+				   cases[i].says);
+	}
+}
+
+Test(checks, joules_are_wanted_where_there_is_a_meter)
+{
+	const struct answer_row rows[] = {
+		{ "zones:-", "2" },
+		{ "http:9102:/metrics", "HTTP/1.1 200 OK\r\n\r\n# x\nkepler_exporter_build_info{a=\"b\"} 1\nkepler_node_info{a=\"b\"} 1\n"
+					"kepler_node_package_joules_total{package=\"0\"} 12.5\n" },
+	};
+	char why[400] = "";
+	cr_assert_eq(judge(&check_s3, rows, 2, NULL, why, sizeof(why)), CHECK_PASS, "%s", why);
+}
+
+Test(checks, a_vault_entry_in_the_process_list_is_found)
+{
+	struct err e = { 0 };
+	AUTO_SECRET struct secret *text = NULL;
+	struct vault *vault = NULL;
+	static const char plain[] = "token: s3cr3t-token\n";
+	cr_assert_eq(secret_new(plain, sizeof(plain) - 1, &text, &e), 0);
+	cr_assert_eq(vault_new("vault.yml", text, &vault, &e), 0, "%s", e.msg);
+	const struct answer_row rows[] = { { "ps:-", "k3s server --token s3cr3t-token\n" } };
+	char why[400] = "";
+	cr_assert_eq(judge(&check_x10, rows, 1, vault, why, sizeof(why)), CHECK_FAIL);
+	cr_assert_not_null(strstr(why, "'token'"), "%s", why);
+	cr_assert_null(strstr(why, "s3cr3t"), "the evidence shows the secret");
+	cr_assert_eq(judge(&check_x10, NULL, 0, vault, why, sizeof(why)), CHECK_PASS, "%s", why);
+	vault_free(vault);
+}
