@@ -62,7 +62,6 @@ UNIT_SRC := $(filter-out tests/unit/engine/% tests/fake/% tests/recipes/%,$(UNIT
 endif
 FUZZ := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 RACE := $(patsubst tests/race/%.c,%,$(sort $(wildcard tests/race/*.c)))
-FILES := $(sort $(wildcard provision/files/*))
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 .PHONY: all
@@ -76,13 +75,7 @@ $(O)/%.o: %.c
 -include exporter/build.mk
 -include cli/build.mk
 
-# Files that travel to nodes are embedded whole; provision/files.h names them.
-$(O)/provision/embed.o: provision/embed.S $(FILES)
-	@mkdir -p $(@D)
-	$(call say,AS,$<)
-	$(Q)$(CC) -I. -I$(O) -c -o $@ $<
-
-EMBED := $(if $(wildcard provision/embed.S),$(O)/provision/embed.o)
+-include provision/build.mk
 
 $(O)/powerstack: $(call obj,$(CLI_SRC) $(LIB_SRC)) $(EMBED) $(EMBED_EXPORTER)
 	$(call say,LD,$@)

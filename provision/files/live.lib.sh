@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The questions that only verify asks: they look at what runs now, with time limits, since a dead NFS
+# server lets every call on the share hang. Included by probe.sh, which lists them.
+
+# child SECONDS SCRIPT ARG...: the script's output in $v, its status returned; 124 when it hung.
+child() {
+	limit=$1
+	shift
+	v=
+	rc=0
+	v=$(timeout -k 1 "$limit" sh -euc "$@" 2>&1) || rc=$?
+	return $rc
+}
+
+# shellcheck disable=SC2016 # these texts are scripts of their own
+nfs_write='set -C
+f=$3/.powerstack-verify-$1-$2
+text="powerstack $1 $2"
+t0=$(date +%s%N)
+if ! (printf "%s\n" "$text" >"$f") 2>/dev/null; then
+	read -r was <"$f" && [ "$was" = "$text" ]
+fi
+echo $((($(date +%s%N) - t0) / 1000000))'
+# Files that a verify which was cut off left behind go, too, when they are older than an hour.
+# shellcheck disable=SC2016
+nfs_delete='rm -f -- "$3/.powerstack-verify-$1-$2"
+[ ! -e "$3/.powerstack-verify-$1-$2" ]
+find "$3" -xdev -maxdepth 1 -type f -name ".powerstack-verify-*-$2" -mmin +60 -delete'
+# shellcheck disable=SC2016
+nfs_read='for f in "$2/.powerstack-verify-$1-"*; do
+	[ -e "$f" ] || continue
+	read -r text <"$f" || :
+	echo "${f##*/.powerstack-verify-"$1"-}=$text"
+done'
+# shellcheck disable=SC2016
+http_get='exec 3<>"/dev/tcp/127.0.0.1/$1"
+printf "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$2" >&3
+head -c 524288 <&3'
+
+hung() {
+	if [ "$1" = 124 ] || [ "$1" = 137 ]; then
+		unknown "$2" "no answer within $3 s"
+	else
+		unknown "$2" "${4:-failed with status $1}"
+	fi
+}
+
+live_nfs() {
+	a=${1#*:}
+	run=${a%%:*}
+	a=${a#*:}
+	case $1 in
+	nfs-read:*)
+		child 10 "$nfs_read" powerstack "$run" "$a" || { hung $rc "$1" 10 "$v"; return 0; }
+		if [ -n "$v" ]; then yes "$1" "$v"; else no "$1"; fi ;;
+	nfs-write:*)
+		if ! mount_at "${a#*:}"; then unknown "$1" 'nothing is mounted there'; return 0; fi
+		child 10 "$nfs_write" powerstack "$run" "${a%%:*}" "${a#*:}" || { hung $rc "$1" 10 "$v"; return 0; }
+		yes "$1" "written${nl}ms=$v" ;;
+	nfs-delete:*)
+		if ! mount_at "${a#*:}"; then unknown "$1" 'nothing is mounted there'; return 0; fi
+		child 10 "$nfs_delete" powerstack "$run" "${a%%:*}" "${a#*:}" || { hung $rc "$1" 10 "$v"; return 0; }
+		yes "$1" deleted ;;
+	esac
+}
+
+# What the time service says of its offset: chrony's "tracking" (field 5: seconds that the system
+# clock is off), timesyncd's "Offset: +1.2ms", else the kernel's own estimate (adjtimex).
+live_clock() {
+	if [ "${daemons#*chrony}" != "$daemons" ] && child 10 'chronyc -c -n tracking'; then
+		old=$IFS
+		IFS=,
+		# shellcheck disable=SC2086
+		set -- "$1" $v
+		IFS=$old
+		# ref id, name, stratum, ref time, system time offset, ..., leap status last
+		s=${6-}
+		synced=yes
+		case $v in *'Not synchronised'*) synced=no ;; esac
+		yes "$1" "source=chrony${nl}offset_s=$s${nl}synced=$synced"
+		return 0
+	fi
+	if [ "${daemons#*timesyncd}" != "$daemons" ] && child 10 'timedatectl timesync-status --no-pager'; then
+		case $nl$v in
+		*' Offset: '*)
+			s=${v#*' Offset: '}
+			yes "$1" "source=systemd-timesyncd${nl}offset_text=${s%%"$nl"*}${nl}synced=yes" ;;
+		*) yes "$1" "source=systemd-timesyncd${nl}synced=no" ;;
+		esac
+		return 0
+	fi
+	# struct timex: modes, offset, freq, maxerror, esterror, status; native longs. Status 0x40: unsynchronised.
+	# shellcheck disable=SC2016
+	if child 10 'perl -e "$1"' powerstack 'require POSIX; my $m = (POSIX::uname())[4];
+my %n = (x86_64 => 159, aarch64 => 171, armv7l => 124, armv6l => 124); my $b = "\0" x 512;
+my $r = syscall($n{$m} // die("no adjtimex number for $m\n"), $b); my @t = unpack("i x![l!] l! l! l! l! i", $b);
+printf("source=kernel\nmax_error_us=%d\nsynced=%s\n", $t[3], $r >= 0 && !($t[5] & 0x40) ? "yes" : "no");'; then
+		yes "$1" "$v"
+	else
+		hung $rc "$1" 10 "$v"
+	fi
+}
+
+live() {
+	for q; do
+		case $q in
+		nfs-*:*) live_nfs "$q" ;;
+		clock-offset:*) live_clock "$q" ;;
+		fstab-check:*)
+			if child 15 'findmnt --verify'; then
+				yes "$q" clean
+			else
+				# it ends with "0 parse errors, 1 error, 2 warnings"; warnings leave the status 0
+				hung $rc "$q" 15 "$v"
+			fi ;;
+		statfs:*)
+			# shellcheck disable=SC2016
+			if child 10 'stat -f -c "%S %b %a %T" -- "$1"' powerstack "${q#*:}"; then
+				bs=${v%% *}
+				v=${v#* }
+				t=${v##* }
+				v=${v% *}
+				yes "$q" "type=$t${nl}size=$((bs * ${v% *}))${nl}free=$((bs * ${v#* }))"
+			else
+				hung $rc "$q" 10 "$v"
+			fi ;;
+		nfsd:*)
+			v=
+			if v=$(cat /proc/fs/nfsd/threads 2>/dev/null) && [ -n "$v" ]; then yes "$q" "threads=$v"; else no "$q"; fi ;;
+		journal:nfs)
+			if child 30 'journalctl -q -b -p warning --no-pager -o short-iso -n 200 _TRANSPORT=kernel \
+					+ _SYSTEMD_UNIT=nfs-server.service + _SYSTEMD_UNIT=nfs-mountd.service \
+					+ _SYSTEMD_UNIT=nfs-idmapd.service + _SYSTEMD_UNIT=rpc-statd.service \
+					+ _SYSTEMD_UNIT=nfsdcld.service + _SYSTEMD_UNIT=rpcbind.service'; then
+				yes "$q" "$v"
+			else
+				hung $rc "$q" 30 "$v"
+			fi ;;
+		http:*)
+			v=${q#http:}
+			rc=0
+			b=$(timeout -k 1 10 bash -euc "$http_get" powerstack "${v%%:*}" "${v#*:}" 2>&1) || rc=$?
+			if [ $rc = 0 ] && [ -n "$b" ]; then yes "$q" "$b"; else hung $rc "$q" 10 "${b##*"$nl"}"; fi ;;
+		zones:*)
+			n=0
+			set +f
+			for p in /sys/class/powercap/intel-rapl:*; do [ -r "$p/energy_uj" ] && n=$((n + 1)); done
+			set -f
+			yes "$q" "$n" ;;
+		ps:*)
+			# ps is in a package that a small server may lack
+			# shellcheck disable=SC2016
+			if child 15 'perl -e "$1"' powerstack 'for my $f (glob "/proc/[0-9]*/cmdline") {
+local $/; open(my $h, "<", $f) or next; my $a = <$h> // next; $a =~ tr/\0\n/ /; print substr($a, 0, 4096), "\n" if $a; }'; then
+				yes "$q" "$v"
+			else
+				hung $rc "$q" 15 "$v"
+			fi ;;
+		esac
+	done
+}

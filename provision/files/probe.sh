@@ -1,0 +1,624 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Answers questions about this host. Arguments: questions "kind:about". Answers, each ended by a NUL:
+# "=question=value", "-question" (looked: it is not there), "!question=why" (could not be told);
+# last "=probe=complete". It changes nothing; only the nfs-write and nfs-delete kinds, which verify
+# asks, touch one file of their own on the share. Values of several fields are "key=value" lines.
+#
+# kind        about                  answer
+# host        os                     id version kernel arch hostname systemd boot_id memory (bytes) cgroup (1, 2)
+#                                    memory_cgroup (yes, no) route (interface of the default route, or empty) pi (yes, no)
+# addr        an IPv4 address        "local" when it is configured here
+# file        path                   type (f d l b c p s) mode (octal) uid gid size ctime_ns, for f: sha256 mark (yes, no:
+#                                    is one of the first two lines "# managed by powerstack")
+# text        path                   the content, up to 64 KiB
+# dir         path                   "empty", "full" or "mounted" (then not looked into)
+# record      name                   the content of /var/lib/powerstack/name
+# records     folder                 the names in /var/lib/powerstack/folder, one a line
+# sysctl      name with slashes      the live value
+# unit        unit                   systemd's own LoadState ActiveState SubState UnitFileState NRestarts MainPID
+#                                    NeedDaemonReload Result, and started_ns: wall clock start of the main process
+# pkg         package                status (dpkg's letters) version arch
+# mount       path (fstab escapes)   source type options root majmin; the topmost mount there
+# fstab       path (fstab escapes)   n (lines with this mount point), then of the first: spec type options
+# free        path                   size free (bytes) inodes inodes_free of its file system
+# exports     path                   the lines of etab for it, one client(options) a line
+# listen      proto/port             who listens: one "address users" a line
+# firewall    -                      ufw (active, inactive) firewalld nftables (ActiveState), ufw_rules
+# clock       -                      now_ns daemon (active time services) synced (yes, no, unknown)
+# blk         device                 see blk.lib.sh
+# live kinds of verify:
+# clock-offset -                     source offset_ns or offset_max_ns, synced
+# fstab-check -                      "clean", or what findmnt --verify says
+# nfs-write   runid:node:path        "written" and ms=; creates path/.powerstack-verify-runid-node, never overwrites
+# nfs-read    runid:path             name=content of every file of that run
+# nfs-delete  runid:node:path        "deleted"
+# statfs      path                   type size free, asked in a child with a time limit (a dead server hangs)
+# nfsd        -                      threads
+# journal     nfs                    the last warnings and errors of the NFS server since boot
+# http        port:path              status line, then the first 512 KiB of the body
+# zones       -                      number of RAPL zones in powercap
+# ps          -                      every process's arguments, one a line
+set -eu
+LC_ALL=C
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+umask 077
+set -f
+nl='
+'
+tab='	'
+state=/var/lib/powerstack
+
+yes() { printf '=%s=%s\0' "$1" "$2"; }
+no() { printf -- '-%s\0' "$1"; }
+unknown() { printf '!%s=%s\0' "$1" "$2"; }
+
+. provision/files/blk.lib.sh
+
+# Is one of the questions of this kind? "asked KIND QUESTION..."
+asked() {
+	want=$1
+	shift
+	for q; do
+		case $q in "$want":*) return 0 ;; esac
+	done
+	return 1
+}
+
+# The small text files that the questions need, each line behind "path:", in one fork. (The read of
+# dash takes single bytes, which files in /proc/sys answer with the first one only.)
+texts=
+gather_texts() {
+	all="$*"
+	for q; do
+		shift
+		case $q in
+		sysctl:*) set -- "$@" "/proc/sys/${q#sysctl:}" ;;
+		record:*) set -- "$@" "$state/${q#record:}" ;;
+		esac
+	done
+	case " $all" in *' mount:'* | *' dir:'* | *' blk:'*) set -- "$@" /proc/self/mountinfo ;; esac
+	case " $all" in *' blk:'*) set -- "$@" /proc/swaps ;; esac
+	case " $all" in *' fstab:'*) set -- "$@" /etc/fstab ;; esac
+	case " $all" in *' exports:'*) set -- "$@" /var/lib/nfs/etab ;; esac
+	case " $all" in *' addr:'*) set -- "$@" /proc/net/fib_trie ;; esac
+	case " $all" in *' host:'*)
+		set -- "$@" /etc/os-release /proc/net/route /proc/cgroups /sys/fs/cgroup/cgroup.controllers
+		set -- "$@" /proc/meminfo /proc/sys/kernel/osrelease /proc/sys/kernel/hostname
+		set -- "$@" /proc/sys/kernel/random/boot_id ;;
+	esac
+	case " $all" in *' firewall:'*) set -- "$@" /etc/ufw/ufw.conf /etc/ufw/user.rules ;; esac
+	[ $# -gt 0 ] || return 0
+	texts=$(grep -saH -d skip '' "$@") || :
+}
+
+# line_of FILE: sets $line to the first line of it; false when there is none.
+line_of() {
+	case $nl$texts in *"$nl$1:"*) ;; *) return 1 ;; esac
+	line=${nl}$texts
+	line=${line#*"$nl$1:"}
+	line=${line%%"$nl"*}
+}
+
+# field_of FILE PREFIX: sets $line to what follows PREFIX on the first line that begins with it.
+field_of() {
+	case $nl$texts in *"$nl$1:$2"*) ;; *) line=; return 1 ;; esac
+	line=${nl}$texts
+	line=${line#*"$nl$1:$2"}
+	line=${line%%"$nl"*}
+}
+
+# mount_at TARGET: m_source m_type m_options m_root m_majmin of the topmost mount there.
+mount_at() {
+	m_majmin=
+	target=$1
+	old=$IFS
+	IFS=$nl
+	for l in $texts; do
+		case $l in "/proc/self/mountinfo:"*" $target "*) ;; *) continue ;; esac
+		IFS=' '
+		# shellcheck disable=SC2086
+		set -- ${l#*:}
+		IFS=$nl
+		[ "$5" = "$target" ] || continue
+		m_majmin=$3 m_root=$4 m_options=$6
+		while [ "$1" != - ]; do shift; done
+		m_type=$2 m_source=$3 m_options=$m_options,${4-}
+	done
+	IFS=$old
+	[ -n "$m_majmin" ]
+}
+
+now_ns=0 uptime_us=0
+gather_clock() {
+	read -r up rest </proc/uptime
+	uptime_us=$((${up%.*} * 1000000 + (1${up#*.} - 100) * 10000))
+	now_ns=$(date +%s%N)
+}
+
+unquote() {
+	case $1 in \"*\") v=${1#?} v=${v%?} ;; \'*\') v=${1#?} v=${v%?} ;; *) v=$1 ;; esac
+}
+
+hosts() {
+	for q; do case $q in host:*) ;; *) continue ;; esac
+		[ "$q" = host:os ] || { unknown "$q" 'no such question'; continue; }
+		field_of /etc/os-release ID= || :
+		unquote "$line"
+		out="id=$v"
+		field_of /etc/os-release VERSION_ID= || :
+		unquote "$line"
+		out="$out${nl}version=$v"
+		line_of /proc/sys/kernel/osrelease || line=
+		out="$out${nl}kernel=$line${nl}arch=$dpkg_arch"
+		line_of /proc/sys/kernel/hostname || line=
+		out="$out${nl}hostname=$line"
+		line_of /proc/sys/kernel/random/boot_id || line=
+		out="$out${nl}boot_id=$line"
+		if [ -d /run/systemd/system ]; then v=yes; else v=no; fi
+		out="$out${nl}systemd=$v"
+		field_of /proc/meminfo MemTotal: || line=
+		line=${line% kB}
+		line=${line##* }
+		out="$out${nl}memory=$((${line:-0} * 1024))"
+		v=no
+		if line_of /sys/fs/cgroup/cgroup.controllers; then
+			out="$out${nl}cgroup=2"
+			case " $line " in *' memory '*) v=yes ;; esac
+		else
+			out="$out${nl}cgroup=1"
+			field_of /proc/cgroups "memory$tab" || line=0
+			[ "${line##*"$tab"}" = 1 ] && v=yes
+		fi
+		out="$out${nl}memory_cgroup=$v"
+		# Iface Destination Gateway Flags RefCnt Use Metric Mask: destination and mask zero
+		v=
+		old=$IFS
+		IFS=$nl
+		for l in $texts; do
+			case $l in "/proc/net/route:"*"${tab}00000000${tab}"*) ;; *) continue ;; esac
+			IFS=$tab
+			# shellcheck disable=SC2086
+			set -- ${l#*:}
+			IFS=$nl
+			[ "$2" = 00000000 ] && [ "$8" = 00000000 ] && [ -z "$v" ] && v=$1
+		done
+		IFS=$old
+		out="$out${nl}route=$v"
+		if [ -e /proc/device-tree/model ]; then v=yes; else v=no; fi
+		yes "$q" "$out${nl}pi=$v"
+	done
+}
+
+# fib_trie: "|-- ADDRESS" and below it "/32 host LOCAL"
+addrs() {
+	for q; do case $q in addr:*) ;; *) continue ;; esac
+		case $texts in *"/proc/net/fib_trie:"*) ;; *) unknown "$q" 'no /proc/net/fib_trie'; continue ;; esac
+		at='' v=
+		old=$IFS
+		IFS=$nl
+		for l in $texts; do
+			case $l in
+			"/proc/net/fib_trie:"*'|-- '*) at=${l##*'|-- '} ;;
+			"/proc/net/fib_trie:"*'/32 host LOCAL') [ "$at" = "${q#addr:}" ] && v=local ;;
+			esac
+		done
+		IFS=$old
+		if [ -n "$v" ]; then yes "$q" "$v"; else no "$q"; fi
+	done
+}
+
+# One stat and one sha256sum for all files: each prints one line per file, in order, with no name that
+# could be misread (sha256sum begins a line with "\" when it had to escape the name).
+hash_regular() {
+	for p; do
+		shift
+		if [ -f "$p" ] && ! [ -L "$p" ]; then set -- "$@" "$p"; fi
+	done
+	sums=
+	[ $# -eq 0 ] || sums=$(sha256sum -- "$@" 2>/dev/null)
+}
+
+files() {
+	for q; do
+		shift
+		case $q in file:*) p=${q#file:} ;; *) continue ;; esac
+		if [ -e "$p" ] || [ -L "$p" ]; then set -- "$@" "$p"; else no "$q"; fi
+	done
+	[ $# -gt 0 ] || return 0
+	if ! stats=$(stat -c '%f %a %u %g %s %.9Z' -- "$@" 2>/dev/null) || ! hash_regular "$@"; then
+		for p; do unknown "file:$p" 'it changed while it was looked at'; done
+		return 0
+	fi
+	for p; do
+		l=${stats%%"$nl"*}
+		stats=${stats#*"$nl"}
+		# raw mode (hex), permissions, uid, gid, size, change time
+		hex=${l%% *}
+		l=${l#* }
+		mode=${l%% *}
+		l=${l#* }
+		uid=${l%% *}
+		l=${l#* }
+		gid=${l%% *}
+		l=${l#* }
+		size=${l%% *}
+		ctime=${l#* }
+		case $hex in
+		8???) t=f ;; 4???) t=d ;; a???) t=l ;; 6???) t=b ;; 2???) t=c ;; 1???) t=p ;; *) t=s ;;
+		esac
+		out="type=$t${nl}mode=$mode${nl}uid=$uid${nl}gid=$gid${nl}size=$size${nl}ctime_ns=${ctime%.*}${ctime#*.}"
+		if [ $t = f ]; then
+			h=${sums%%"$nl"*}
+			sums=${sums#*"$nl"}
+			h=${h#\\}
+			h=${h%% *}
+			if [ ${#h} != 64 ]; then
+				unknown "file:$p" 'it changed while it was looked at'
+				continue
+			fi
+			v=no
+			if [ "$size" -lt 65536 ]; then
+				one='' two=
+				{ IFS= read -r one && IFS= read -r two; } <"$p" 2>/dev/null || :
+				case $nl$one$nl$two$nl in *"$nl# managed by powerstack"*) v=yes ;; esac
+			fi
+			out="$out${nl}sha256=$h${nl}mark=$v"
+		fi
+		yes "file:$p" "$out"
+	done
+}
+
+contents() {
+	for q; do case $q in text:*) ;; *) continue ;; esac
+		p=${q#text:}
+		if ! [ -e "$p" ]; then
+			no "$q"
+		elif ! [ -f "$p" ]; then
+			unknown "$q" 'not a regular file'
+		elif v=$(head -c 65537 -- "$p" && echo .); then
+			v=${v%.}
+			if [ ${#v} -gt 65536 ]; then unknown "$q" 'longer than 64 KiB'; else yes "$q" "$v"; fi
+		else
+			unknown "$q" 'it could not be read'
+		fi
+	done
+}
+
+# look_into DIR: v becomes "empty" or "full"
+look_into() {
+	set +f
+	set -- "$1"/* "$1"/.[!.]* "$1"/..?*
+	set -f
+	for p; do
+		if [ -e "$p" ] || [ -L "$p" ]; then v=full; return 0; fi
+	done
+	v=empty
+}
+
+look_dirs() {
+	for q; do case $q in dir:*) ;; *) continue ;; esac
+		p=${q#dir:}
+		if mount_at "$p"; then
+			yes "$q" mounted
+		elif ! [ -e "$p" ] && ! [ -L "$p" ]; then
+			no "$q"
+		elif [ -L "$p" ] || ! [ -d "$p" ]; then
+			unknown "$q" 'not a directory'
+		else
+			look_into "$p"
+			yes "$q" "$v"
+		fi
+	done
+}
+
+recorded() {
+	for q; do
+		case $q in
+		record:*)
+			p=$state/${q#record:}
+			if ! [ -f "$p" ]; then no "$q"; continue; fi
+			v=
+			old=$IFS
+			IFS=$nl
+			for l in $texts; do
+				case $l in "$p:"*) v="$v${v:+$nl}${l#"$p:"}" ;; esac
+			done
+			IFS=$old
+			yes "$q" "$v" ;;
+		records:*)
+			p=$state/${q#records:}
+			if ! [ -d "$p" ]; then no "$q"; continue; fi
+			look_into "$p"
+			if [ $v = empty ]; then no "$q"; continue; fi
+			v=
+			set +f
+			for l in "$p"/*; do [ -e "$l" ] && v="$v${v:+$nl}${l##*/}"; done
+			set -f
+			yes "$q" "$v" ;;
+		esac
+	done
+}
+
+sysctls() {
+	for q; do case $q in sysctl:*) ;; *) continue ;; esac
+		p=/proc/sys/${q#sysctl:}
+		if ! [ -e "$p" ]; then
+			no "$q"
+		elif line_of "$p"; then
+			yes "$q" "$line"
+		else
+			unknown "$q" 'it cannot be read'
+		fi
+	done
+}
+
+# One systemctl for all units: blocks in the order of the names, an empty line between them.
+time_units='systemd-timesyncd.service chrony.service ntpsec.service ntp.service openntpd.service'
+fw_firewalld=inactive fw_nftables=inactive daemons=
+units() {
+	extra=
+	asked firewall "$@" && extra='firewalld.service nftables.service'
+	asked clock "$@" && extra="$extra $time_units"
+	for q; do
+		shift
+		case $q in unit:*) set -- "$@" "${q#unit:}" ;; esac
+	done
+	asked_for=$#
+	old=$IFS
+	IFS=' '
+	# shellcheck disable=SC2086
+	set -- "$@" $extra
+	IFS=$old
+	[ $# -gt 0 ] || return 0
+	why=
+	blocks=
+	if ! [ -d /run/systemd/system ]; then
+		why='systemd is not running'
+	elif ! blocks=$(systemctl show -p LoadState,ActiveState,SubState,UnitFileState,NRestarts \
+		-p MainPID,NeedDaemonReload,Result,ExecMainStartTimestampMonotonic -- "$@" 2>/dev/null); then
+		why='systemctl show failed'
+	fi
+	n=0
+	for u; do
+		n=$((n + 1))
+		b=${blocks%%"$nl$nl"*}
+		case $blocks in *"$nl$nl"*) blocks=${blocks#*"$nl$nl"} ;; *) blocks= ;; esac
+		if [ $n -gt $asked_for ]; then
+			case $nl$b$nl in *"${nl}ActiveState=active$nl"*) v=active ;; *) v=inactive ;; esac
+			case $u in
+			firewalld.service) fw_firewalld=$v ;;
+			nftables.service) fw_nftables=$v ;;
+			*) [ $v = active ] && daemons="$daemons${daemons:+ }${u%.service}" ;;
+			esac
+			continue
+		fi
+		if [ -n "$why" ]; then unknown "unit:$u" "$why"; continue; fi
+		case $nl$b$nl in
+		*"${nl}LoadState=not-found$nl"*) no "unit:$u"; continue ;;
+		*"${nl}LoadState="*) ;;
+		*) unknown "unit:$u" 'systemctl did not answer for it'; continue ;;
+		esac
+		v=${b#*ExecMainStartTimestampMonotonic=}
+		v=${v%%"$nl"*}
+		case $v in
+		'' | 0 | *[!0-9]*) ;;
+		*) b="$b${nl}started_ns=$((now_ns - (uptime_us - v) * 1000))" ;;
+		esac
+		yes "unit:$u" "$b"
+	done
+}
+
+dpkg_arch=
+packages() {
+	for q; do
+		shift
+		case $q in pkg:*) set -- "$@" "${q#pkg:}" ;; host:*) [ $ask_dpkg = yes ] || set -- "$@" dpkg ;; esac
+	done
+	[ $# -gt 0 ] || return 0
+	list=
+	rc=0
+	# shellcheck disable=SC2016 # dpkg's variables, not the shell's
+	list=$(dpkg-query -W -f '${Package}|${db:Status-Abbrev}|${Version}|${Architecture}\n' -- "$@" 2>/dev/null) || rc=$?
+	case $nl$list in
+	*"${nl}dpkg|ii"*)
+		v=${nl}$list
+		v=${v#*"${nl}dpkg|ii"}
+		v=${v%%"$nl"*}
+		dpkg_arch=${v##*|} ;;
+	esac
+	for p; do
+		# dpkg is in the list for host:os; it is answered only when it was asked for
+		[ "$p" = dpkg ] && [ $ask_dpkg = no ] && continue
+		if [ $rc -gt 1 ]; then unknown "pkg:$p" 'dpkg-query failed'; continue; fi
+		case $nl$list in
+		*"$nl$p|"*)
+			v=${nl}$list
+			v=${v#*"$nl$p|"}
+			v=${v%%"$nl"*}
+			l=${v%%|*}
+			v=${v#*|}
+			yes "pkg:$p" "status=${l%% *}${nl}version=${v%%|*}${nl}arch=${v##*|}" ;;
+		*) no "pkg:$p" ;;
+		esac
+	done
+}
+
+mounts() {
+	for q; do case $q in mount:*) ;; *) continue ;; esac
+		if mount_at "${q#mount:}"; then
+			yes "$q" "source=$m_source${nl}type=$m_type${nl}options=$m_options${nl}root=$m_root${nl}majmin=$m_majmin"
+		else
+			no "$q"
+		fi
+	done
+}
+
+fstabs() {
+	for q; do case $q in fstab:*) ;; *) continue ;; esac
+		target=${q#fstab:}
+		n=0 v=
+		old=$IFS
+		IFS=$nl
+		for l in $texts; do
+			case $l in "/etc/fstab:"*"$target"*) ;; *) continue ;; esac
+			IFS=" $tab"
+			# shellcheck disable=SC2086
+			set -- ${l#*:}
+			IFS=$nl
+			case ${1-} in '' | '#'*) continue ;; esac
+			p=${2-}
+			while [ "$p" != / ] && [ "$p" != "${p%/}" ]; do p=${p%/}; done
+			[ "$p" = "$target" ] || continue
+			n=$((n + 1))
+			[ $n = 1 ] && v="spec=$1${nl}type=${3-}${nl}options=${4-}"
+			case ,${4-}, in *,x-powerstack,*) v="spec=$1${nl}type=${3-}${nl}options=${4-}" ;; esac
+		done
+		IFS=$old
+		if [ $n = 0 ]; then no "$q"; else yes "$q" "n=$n$nl$v"; fi
+	done
+}
+
+frees() {
+	for q; do
+		shift
+		case $q in free:*) p=${q#free:} ;; *) continue ;; esac
+		if [ -e "$p" ]; then set -- "$@" "$p"; else no "$q"; fi
+	done
+	[ $# -gt 0 ] || return 0
+	stats=
+	stats=$(stat -f -c '%S %b %a %c %d' -- "$@" 2>/dev/null) || stats=
+	for p; do
+		l=${stats%%"$nl"*}
+		stats=${stats#*"$nl"}
+		if [ -z "$l" ]; then unknown "free:$p" 'stat -f failed'; continue; fi
+		bs=${l%% *}
+		l=${l#* }
+		v="size=$((bs * ${l%% *}))"
+		l=${l#* }
+		v="$v${nl}free=$((bs * ${l%% *}))"
+		l=${l#* }
+		yes "free:$p" "$v${nl}inodes=${l%% *}${nl}inodes_free=${l##* }"
+	done
+}
+
+exported() {
+	for q; do case $q in exports:*) ;; *) continue ;; esac
+		v=
+		old=$IFS
+		IFS=$nl
+		for l in $texts; do
+			case $l in "/var/lib/nfs/etab:${q#exports:}$tab"*) v="$v${v:+$nl}${l#*"$tab"}" ;; esac
+		done
+		IFS=$old
+		if [ -n "$v" ]; then yes "$q" "$v"; else no "$q"; fi
+	done
+}
+
+listeners() {
+	asked listen "$@" || return 0
+	sockets=
+	rc=0
+	sockets=$(ss -H -t -u -l -n -p 2>/dev/null) || rc=$?
+	for q; do case $q in listen:*) ;; *) continue ;; esac
+		if [ $rc != 0 ]; then unknown "$q" 'ss failed (package iproute2)'; continue; fi
+		proto=${q#listen:}
+		port=${proto#*/}
+		proto=${proto%/*}
+		v=
+		old=$IFS
+		IFS=$nl
+		for l in $sockets; do
+			case $l in "$proto "*":$port "*) ;; *) continue ;; esac
+			IFS=' '
+			# shellcheck disable=SC2086
+			set -- $l
+			IFS=$nl
+			case $5 in *":$port") v="$v${v:+$nl}$5 ${7-kernel}" ;; esac
+		done
+		IFS=$old
+		if [ -n "$v" ]; then yes "$q" "$v"; else no "$q"; fi
+	done
+}
+
+# ufw's own files instead of `ufw status`, which starts Python. user.rules holds one
+# "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in comment=HEX" a rule.
+firewalls() {
+	for q; do case $q in firewall:*) ;; *) continue ;; esac
+		v=ufw=inactive
+		field_of /etc/ufw/ufw.conf ENABLED= && [ "$line" = yes ] && v=ufw=active
+		v="$v${nl}firewalld=$fw_firewalld${nl}nftables=$fw_nftables"
+		old=$IFS
+		IFS=$nl
+		rules=
+		for l in $texts; do
+			# 706f776572737461636b is "powerstack"
+			case $l in
+			"/etc/ufw/user.rules:### tuple ### "*' comment=706f776572737461636b')
+				l=${l#*'### tuple ### '}
+				rules="$rules|${l% comment=*}" ;;
+			esac
+		done
+		IFS=$old
+		yes "$q" "$v${nl}ufw_rules=${rules#|}"
+	done
+}
+
+clocks() {
+	for q; do case $q in clock:*) ;; *) continue ;; esac
+		v=unknown
+		if [ -e /run/systemd/timesync/synchronized ]; then v=yes; fi
+		yes "$q" "now_ns=$now_ns${nl}daemon=$daemons${nl}synced=$v"
+	done
+}
+
+disks() {
+	for q; do case $q in blk:*) ;; *) continue ;; esac
+		blk_look "${q#blk:}"
+		case $b_state in
+		absent) no "$q" ;;
+		unknown) unknown "$q" "$b_found" ;;
+		*) yes "$q" "$(blk_print)" ;;
+		esac
+	done
+}
+
+. provision/files/live.lib.sh
+
+[ -O /proc/1 ] || {
+	echo 'probe: not root: sudo is needed' >&2
+	exit 1
+}
+ask_dpkg=no
+for q; do case $q in pkg:dpkg) ask_dpkg=yes ;; esac; done
+gather_texts "$@"
+case " $*" in *' unit:'* | *' clock:'*) gather_clock ;; esac
+packages "$@"
+hosts "$@"
+addrs "$@"
+files "$@"
+contents "$@"
+look_dirs "$@"
+recorded "$@"
+sysctls "$@"
+units "$@"
+mounts "$@"
+fstabs "$@"
+frees "$@"
+exported "$@"
+listeners "$@"
+firewalls "$@"
+clocks "$@"
+disks "$@"
+live "$@"
+for q; do
+	case $q in
+	host:* | addr:* | file:* | text:* | dir:* | record:* | records:* | sysctl:* | unit:* | pkg:* | mount:* | fstab:*) ;;
+	free:* | exports:* | listen:* | firewall:* | clock:* | blk:*) ;;
+	clock-offset:* | fstab-check:* | nfs-write:* | nfs-read:* | nfs-delete:* | statfs:* | nfsd:* | journal:*) ;;
+	http:* | zones:* | ps:*) ;;
+	*) unknown "$q" 'no such kind' ;;
+	esac
+done
+yes probe complete
