@@ -55,11 +55,6 @@ CLI_SRC := $(sort $(wildcard cli/*.c))
 # Exporter modules that unit tests link (all but its main); see exporter/build.mk.
 EXPORTER_SRC := $(filter-out exporter/main.c,$(sort $(wildcard exporter/*.c exporter/*/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*_test.c tests/fake/*.c tests/recipes/*.c))
-# The engine links only together with the tables and files that it walks.
-ifeq ($(wildcard provision/recipes/table.c),)
-LIB_SRC := $(filter-out provision/provision.c provision/engine/%,$(LIB_SRC))
-UNIT_SRC := $(filter-out tests/unit/engine/% tests/fake/% tests/recipes/%,$(UNIT_SRC))
-endif
 FUZZ := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 RACE := $(patsubst tests/race/%.c,%,$(sort $(wildcard tests/race/*.c)))
 obj = $(patsubst %.c,$(O)/%.o,$(1))
