@@ -141,6 +141,30 @@ live() {
 			rc=0
 			b=$(timeout -k 1 10 bash -euc "$http_get" powerstack "${v%%:*}" "${v#*:}" 2>&1) || rc=$?
 			if [ $rc = 0 ] && [ -n "$b" ]; then yes "$q" "$b"; else hung $rc "$q" 10 "${b##*"$nl"}"; fi ;;
+		pressure:*)
+			m_total= m_free=
+			while read -r l v rest; do
+				case $l in MemTotal:) m_total=$v ;; MemAvailable:) m_free=$v ;; esac
+			done </proc/meminfo
+			read -r l l l v rest </proc/loadavg
+			read -r l </proc/sys/kernel/pid_max
+			read -r rest </proc/sys/kernel/threads-max
+			[ "$rest" -ge "$l" ] || l=$rest
+			yes "$q" "memory=$((m_total * 1024))${nl}available=$((m_free * 1024))${nl}pids=${v#*/}${nl}pids_max=$l" ;;
+		btrfs:*)
+			if ! mount_at "${q#*:}" || [ "$m_type" != btrfs ]; then no "$q"; continue; fi
+			# shellcheck disable=SC2016
+			if child 15 'btrfs device stats -- "$1"' powerstack "${q#*:}"; then
+				# "[/dev/sdb1].write_io_errs    0", one counter a line
+				n=0
+				old=$IFS
+				IFS=$nl
+				for l in $v; do n=$((n + ${l##* })); done
+				IFS=$old
+				yes "$q" "errors=$n"
+			else
+				hung $rc "$q" 15 "$v"
+			fi ;;
 		zones:*)
 			n=0
 			set +f

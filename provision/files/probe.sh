@@ -37,6 +37,8 @@
 # nfsd        -                      threads
 # journal     nfs                    the last warnings and errors of the NFS server since boot
 # http        port:path              status line, then the first 512 KiB of the body
+# pressure    -                      memory available (bytes) pids pids_max (tasks now, and their limit)
+# btrfs       path                   errors: all device error counters of the Btrfs mounted there, added up
 # zones       -                      number of RAPL zones in powercap
 # ps          -                      every process's arguments, one a line
 set -eu
@@ -78,7 +80,7 @@ gather_texts() {
 		record:*) set -- "$@" "$state/${q#record:}" ;;
 		esac
 	done
-	case " $all" in *' mount:'* | *' dir:'* | *' blk:'*) set -- "$@" /proc/self/mountinfo ;; esac
+	case " $all" in *' mount:'* | *' dir:'* | *' blk:'* | *' nfs-'* | *' btrfs:'*) set -- "$@" /proc/self/mountinfo ;; esac
 	case " $all" in *' blk:'*) set -- "$@" /proc/swaps ;; esac
 	case " $all" in *' fstab:'*) set -- "$@" /etc/fstab ;; esac
 	case " $all" in *' exports:'*) set -- "$@" /var/lib/nfs/etab ;; esac
@@ -617,7 +619,7 @@ for q; do
 	host:* | addr:* | file:* | text:* | dir:* | record:* | records:* | sysctl:* | unit:* | pkg:* | mount:* | fstab:*) ;;
 	free:* | exports:* | listen:* | firewall:* | clock:* | blk:*) ;;
 	clock-offset:* | fstab-check:* | nfs-write:* | nfs-read:* | nfs-delete:* | statfs:* | nfsd:* | journal:*) ;;
-	http:* | zones:* | ps:*) ;;
+	http:* | pressure:* | btrfs:* | zones:* | ps:*) ;;
 	*) unknown "$q" 'no such kind' ;;
 	esac
 done
