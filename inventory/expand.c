@@ -53,7 +53,11 @@ static int bad(struct reader *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	problem_at(r->x->p, place_in(r->x, r->node, r->at, r->nth), "%s", text);
+	const struct frame *f = r->frame;
+	while (f && !*f->name)
+		f = f->up;
+	problem_at(r->x->p, place_in(r->x, r->node, r->at, r->nth), "%s%s%s", f ? f->name : "",
+		   f ? ": " : "", text);
 	return -1;
 }
 
@@ -719,10 +723,15 @@ static int expand_any(struct expander *x, size_t host, const struct ynode *n,
 		      const struct frame *frame, struct value *ret)
 {
 	struct place at = { n->line, n->column };
+	const struct frame *named = frame;
+	while (named && !*named->name)
+		named = named->up;
+	const char *name = named ? named->name : "a value";
 	if (n->tag && strcmp(n->tag, "!vault") == 0) {
 		problem_at(x->p, at,
-			   "a value encrypted inside the inventory cannot be opened here: put it into the "
-			   "vault ('powerstack vault set NAME') and write \"{{ ansible_vault.NAME }}\"");
+			   "%s: a value encrypted inside the inventory cannot be opened here: put it into the "
+			   "vault ('powerstack vault set NAME') and write \"{{ ansible_vault.NAME }}\"",
+			   name);
 		return -1;
 	}
 	if (n->tag && strcmp(n->tag, "!unsafe") == 0 && n->kind == YDOC_SCALAR) {
@@ -730,7 +739,7 @@ static int expand_any(struct expander *x, size_t host, const struct ynode *n,
 		return 0;
 	}
 	if (n->tag && n->tag[0] == '!' && n->tag[1]) {
-		problem_at(x->p, at, "the tag '%.40s' is not understood", n->tag);
+		problem_at(x->p, at, "%s: the tag '%.40s' is not understood", name, n->tag);
 		return -1;
 	}
 	if (n->kind != YDOC_SCALAR) {

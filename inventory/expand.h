@@ -56,7 +56,7 @@ struct expander {
 	bool spent;
 };
 
-/* Expands the value n of the variable name ("" for a part of one) for host. 0, or -1 with a
+/* Expands the value n of the variable name for host. 0, or -1 with a
  * problem told. ret may point into n's document. */
 int expand_node(struct expander *x, size_t host, const char *name, const struct ynode *n,
 		struct value *ret);

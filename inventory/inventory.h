@@ -152,5 +152,7 @@ struct inventory_key {
 	bool used_here;			/* false: understood and warned about as meaning nothing here */
 };
 bool inventory_key_at(size_t i, struct inventory_key *ret);
+/* What must hold between the keys, one sentence per rule, for docs; NULL behind the last. */
+const char *inventory_rule_at(size_t i);
 
 #endif

@@ -249,7 +249,7 @@ static bool read_list(struct loader *l, size_t host, const struct field *f, cons
 	for (size_t i = 0; i < n->n; i++) {
 		const struct ynode *item = n->kind == YDOC_MAP ? n->pairs[i].value : n->items[i];
 		struct value v;
-		if (expand_node(&l->x, host, "", item, &v) < 0) {
+		if (expand_node(&l->x, host, f->key, item, &v) < 0) {
 			sound = false;
 			continue;
 		}
@@ -696,6 +696,6 @@ int load_document(const struct ynode *root, const char *source, size_t source_le
 	ret->control = l.nhosts && (l.hosts[0].roles & ROLE_CONTROL) ? &l.hosts[0] : NULL;
 	if (a->failed)
 		return -(int)ERR_MEMORY;
-	validate(&(struct checked){ ret, l.spots, p, true });
+	validate(&(struct checked){ ret, l.spots, p });
 	return 0;
 }

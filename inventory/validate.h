@@ -18,7 +18,6 @@ struct checked {
 	const struct inventory *inv;	/* hosts and control are set */
 	const struct spot *spots;	/* nschema for every host, then nschema for the cluster */
 	struct plist *p;
-	bool lists_known;		/* every host's roles are known */
 };
 
 /* The spot of key on host (NULL: the cluster). */

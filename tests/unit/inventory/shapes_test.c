@@ -51,7 +51,7 @@ Test(inventory, reads_the_shape_of_powerstack)
 	cr_assert_eq(inv->api_port, 6443);
 	cr_assert(inv->manage_firewall);
 	/* one warning names all keys that mean nothing here */
-	cr_assert_eq(r.ps.n, 1);
+	cr_assert_eq(r.ps.n, 2);
 	assert_warning(&r, 64, 5, "kepler_namespace (line 64), kepler_repo_url (line 65), k_bench_repo (line 68), "
 				  "perf_tests_repo (line 69), kubectl_version (line 70)");
 }
