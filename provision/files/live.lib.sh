@@ -142,15 +142,19 @@ live() {
 			b=$(timeout -k 1 10 bash -euc "$http_get" powerstack "${v%%:*}" "${v#*:}" 2>&1) || rc=$?
 			if [ $rc = 0 ] && [ -n "$b" ]; then yes "$q" "$b"; else hung $rc "$q" 10 "${b##*"$nl"}"; fi ;;
 		pressure:*)
-			m_total= m_free=
-			while read -r l v rest; do
-				case $l in MemTotal:) m_total=$v ;; MemAvailable:) m_free=$v ;; esac
-			done </proc/meminfo
-			read -r l l l v rest </proc/loadavg
-			read -r l </proc/sys/kernel/pid_max
-			read -r rest </proc/sys/kernel/threads-max
-			[ "$rest" -ge "$l" ] || l=$rest
-			yes "$q" "memory=$((m_total * 1024))${nl}available=$((m_free * 1024))${nl}pids=${v#*/}${nl}pids_max=$l" ;;
+			field_of /proc/meminfo MemTotal: || :
+			l=${line% kB}
+			field_of /proc/meminfo MemAvailable: || :
+			v=${line% kB}
+			v="memory=$((${l##* } * 1024))${nl}available=$((${v##* } * 1024))"
+			line_of /proc/loadavg
+			l=${line% *}
+			v="$v${nl}pids=${l##*/}"
+			line_of /proc/sys/kernel/threads-max
+			l=$line
+			line_of /proc/sys/kernel/pid_max
+			[ "$line" -le "$l" ] || line=$l
+			yes "$q" "$v${nl}pids_max=$line" ;;
 		btrfs:*)
 			if ! mount_at "${q#*:}" || [ "$m_type" != btrfs ]; then no "$q"; continue; fi
 			# shellcheck disable=SC2016

@@ -90,6 +90,9 @@ gather_texts() {
 		set -- "$@" /proc/meminfo /proc/sys/kernel/osrelease /proc/sys/kernel/hostname
 		set -- "$@" /proc/sys/kernel/random/boot_id ;;
 	esac
+	case " $all" in *' pressure:'*)
+		set -- "$@" /proc/meminfo /proc/loadavg /proc/sys/kernel/pid_max /proc/sys/kernel/threads-max ;;
+	esac
 	case " $all" in *' firewall:'*) set -- "$@" /etc/ufw/ufw.conf /etc/ufw/user.rules ;; esac
 	[ $# -gt 0 ] || return 0
 	texts=$(grep -saH -d skip '' "$@") || :
