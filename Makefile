@@ -28,7 +28,7 @@ WARN := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototyp
 # clang warns of other things than gcc; the warnings that count are gcc's.
 ifeq ($(MODE),fuzz)
 CC := $(CLANG)
-WARN := -Wall -Wextra -Werror
+WARN := -Wall -Wextra -Wno-missing-field-initializers -Werror
 endif
 HARDEN := -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero \
 	$(call cc-option,-fcf-protection)

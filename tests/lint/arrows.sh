@@ -25,7 +25,7 @@ vault base/
 provision/remote base/
 provision/engine provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision/steps provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
-provision/recipes provision/steps/ provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
+provision/recipes provision/provision.h provision/steps/ provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision/checks provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision provision/ inventory/inventory.h vault/vault.h base/
 exporter bpf/power.h power.skel.h base/
