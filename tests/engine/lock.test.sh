@@ -1,0 +1,147 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# provision/files/lock.sh as a node runs it: one holder at a time, its name told to the next, free again
+# whatever way the holder ends.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+script=$(cat provision/files/lock.sh)
+tmp=$(mktemp -d)
+pids=
+trap 'for p in $pids; do kill -9 "$p" 2>/dev/null; done; rm -rf "$tmp"' EXIT
+trap 'exit 129' INT TERM HUP
+n=0
+
+# test_that NAME COMMAND...: one TAP line
+test_that() {
+	name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$tmp/log" 2>&1; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		sed 's/^/# /' "$tmp/log"
+	fi
+}
+
+# hold NAME WHO: starts a holder whose stdin stays open through the fifo NAME.in; its output is in NAME.out
+hold() {
+	rm -f "$tmp/$1.in"
+	mkfifo "$tmp/$1.in"
+	sh -euc "$script" powerstack "$tmp/lock" "$2" deploy <"$tmp/$1.in" >"$tmp/$1.out" 2>&1 &
+	pid=$!
+	pids="$pids $pid"
+}
+
+# said NAME WORD: the holder's first line, awaited for five seconds
+said() {
+	i=0
+	while [ $i -lt 50 ]; do
+		if grep -q . "$tmp/$1.out" 2>/dev/null; then
+			head -n 1 "$tmp/$1.out"
+			head -n 1 "$tmp/$1.out" | grep -q "$2"
+			return
+		fi
+		sleep 0.1
+		i=$((i + 1))
+	done
+	return 1
+}
+
+gone() { # within five seconds
+	i=0
+	while kill -0 "$1" 2>/dev/null && [ $i -lt 50 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	! kill -0 "$1" 2>/dev/null
+}
+
+try_once() {
+	sh -euc "$script" powerstack "$tmp/lock" "$1" destroy </dev/null
+}
+
+one_run_holds_it() {
+	hold a "ann@desk pid 1"
+	a=$pid
+	exec 3>"$tmp/a.in"
+	said a '^held$' && grep -q '^ann@desk pid 1 runs "deploy" since 20..-..-..T..:..:..Z (process [0-9]* here)$' "$tmp/lock"
+}
+test_that "the first run holds the lock and writes who it is" one_run_holds_it
+
+the_next_is_told() {
+	try_once "bob@desk pid 2" >"$tmp/second"
+	status=$?
+	cat "$tmp/second"
+	[ $status = 75 ] && grep -q '^taken ann@desk pid 1 runs "deploy" since' "$tmp/second" &&
+		grep -q '^ann@' "$tmp/lock" && kill -0 "$a"
+}
+test_that "the second run is told who holds it and changes nothing" the_next_is_told
+
+end_of_input_frees_it() {
+	exec 3>&-
+	gone "$a" && wait "$a" && [ ! -e "$tmp/lock" ]
+}
+test_that "the end of its input frees the lock and removes the file" end_of_input_frees_it
+
+a_kill_frees_it() {
+	hold b "bob@desk pid 2"
+	b=$pid
+	exec 4>"$tmp/b.in"
+	said b '^held$' || return 1
+	kill -9 "$b"
+	gone "$b" || return 1
+	[ -e "$tmp/lock" ] || return 1
+	try_once "eve@desk pid 3" >"$tmp/third"
+	status=$?
+	exec 4>&-
+	cat "$tmp/third"
+	[ $status = 0 ] && grep -q '^held$' "$tmp/third" && [ ! -e "$tmp/lock" ]
+}
+test_that "a killed holder leaves a file that keeps nobody out" a_kill_frees_it
+
+a_signal_frees_it() {
+	hold c "cat@desk pid 4"
+	c=$pid
+	exec 5>"$tmp/c.in"
+	said c '^held$' || return 1
+	kill -HUP "$c"
+	# The shell acts on the signal when its read returns.
+	exec 5>&-
+	gone "$c" && [ ! -e "$tmp/lock" ]
+}
+test_that "a hang-up frees the lock and removes the file" a_signal_frees_it
+
+# Each of many takes the lock, counts inside it and lets go: two inside at once would lose a count.
+racer() {
+	k=0
+	while [ $k -lt 15 ]; do
+		rm -f "$tmp/r$1.in" "$tmp/r$1.out"
+		mkfifo "$tmp/r$1.in"
+		sh -euc "$script" powerstack "$tmp/race" "r$1" deploy <"$tmp/r$1.in" >"$tmp/r$1.out" 2>/dev/null &
+		holder=$!
+		exec 6>"$tmp/r$1.in"
+		until grep -q . "$tmp/r$1.out"; do sleep 0.01; done
+		if grep -q '^held' "$tmp/r$1.out"; then
+			mkdir "$tmp/inside" || echo "two inside" >>"$tmp/trouble"
+			echo x >>"$tmp/count"
+			rmdir "$tmp/inside"
+			k=$((k + 1))
+		fi
+		exec 6>&-
+		wait "$holder"
+	done
+}
+nobody_is_inside_twice() {
+	racers=
+	for r in 1 2 3; do
+		racer $r &
+		racers="$racers $!"
+	done
+	for p in $racers; do wait "$p"; done
+	cat "$tmp/trouble" 2>/dev/null
+	[ ! -e "$tmp/trouble" ] && [ "$(grep -c x "$tmp/count")" = 45 ]
+}
+test_that "many runs that come and go are never inside at once" nobody_is_inside_twice
+
+echo "1..$n"
