@@ -73,7 +73,7 @@ add() {
 # value SERIES: of a fixed name with labels, from a fresh scrape
 value() { curl -sS -m 5 "$url/metrics" | grep -v '^#' | grep -F "$1" | sed 's/.* //'; }
 is() { [ "$(value "$1")" = "$2" ]; }
-at_least() { value "$1" | tee /dev/stderr | awk -v least="$2" 'BEGIN { r = 1 } { r = !($1 + 0 >= least) } END { exit r }'; }
+at_least() { value "$1" | tee -a "$tmp/seen" | awk -v least="$2" 'BEGIN { r = 1 } { r = !($1 + 0 >= least) } END { exit r }'; }
 # becomes SERIES VALUE: within ten intervals and some
 becomes() { wait_for 5 is "$1" "$2" || { value "$1"; return 1; }; }
 code() { curl -sS -m 5 -o "$tmp/body" -w '%{http_code} %{content_type}' "$@"; }
@@ -176,14 +176,17 @@ test_that 'any other page is 404' answers '404 text/plain; charset=utf-8' "$url/
 test_that 'POST is 405' answers '405 text/plain; charset=utf-8' -d x "$url/metrics"
 test_that 'a head that is too long is 431' answers '431 text/plain; charset=utf-8' \
 	-H "X: $(head -c 9000 /dev/zero | tr '\0' x)" "$url/metrics"
-pipeline() { python3 $here/clients.py pipeline "$port" | tee /dev/stderr | grep -qx '200 200 404'; }
+pipeline() { python3 $here/clients.py pipeline "$port" | tee -a "$tmp/seen" | grep -qx '200 200 404'; }
 test_that 'requests may come in one packet' pipeline
 half_open() {
 	slowest=$(python3 $here/clients.py half-open "$port" 300) && echo "slowest scrape $slowest s" &&
 		awk -v s="$slowest" 'BEGIN { exit !(s < 0.5) }'
 }
 test_that '300 half-open clients do not slow a scrape' half_open
-bounded() { ls "/proc/$pid/fd" | wc -l; at_least powerstack_exporter_http_evicted_total 200 && [ "$(ls /proc/$pid/fd | wc -l)" -lt 120 ]; }
+bounded() {
+	wait_for 5 at_least powerstack_exporter_http_evicted_total 200 && fds=$(find "/proc/$pid/fd" -type l | wc -l) &&
+		echo "$fds descriptors" && [ "$fds" -lt 120 ]
+}
 test_that 'and were evicted, within bounds' bounded
 slow() {
 	s=$(python3 $here/clients.py slow "$port")
@@ -242,7 +245,7 @@ if [ "$(id -u)" = 0 ]; then
 			--inh-caps="-all$caps" --ambient-caps="-all$caps" "$tmp/exporter" \
 			--path.sysfs "$tmp/sys" --interval 100ms --check
 	}
-	needed() { with_caps ,+dac_read_search,+bpf,+perfmon | tee /dev/stderr | grep -c works | grep -qx 2; }
+	needed() { with_caps ,+dac_read_search,+bpf,+perfmon | tee -a "$tmp/seen" | grep -c works | grep -qx 2; }
 	if "$exporter" --check --path.sysfs tests/fake/sysfs/none | grep -q '^bpf *works'; then
 		test_that 'three capabilities are enough for every source' needed
 	else
