@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <event2/event.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"

@@ -8,6 +8,10 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "exporter/request.h"
@@ -369,7 +373,7 @@ static int listen_on(const struct sockaddr_storage *at, socklen_t len, struct er
 int http_new(struct event_base *base, const char *address, const char *metrics_path, struct http **ret,
 	     struct err *e)
 {
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = { 0 };
 	socklen_t len = 0;
 	int rc = http_address(address, &at, &len, e);
 
@@ -444,12 +448,11 @@ void http_stats(const struct http *h, struct http_stats *ret)
 
 void http_where(const struct http *h, char *ret, size_t size)
 {
-	struct sockaddr_storage at;
+	struct sockaddr_storage at = { 0 };
 	socklen_t len = sizeof at;
 	char host[INET6_ADDRSTRLEN] = "?";
 
-	if (getsockname(evconnlistener_get_fd(h->listener), (struct sockaddr *)&at, &len) < 0)
-		at.ss_family = AF_UNSPEC;
+	(void)getsockname(evconnlistener_get_fd(h->listener), (struct sockaddr *)&at, &len);
 	if (at.ss_family == AF_INET6) {
 		const struct sockaddr_in6 *v6 = (const void *)&at;
 

@@ -30,8 +30,11 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "exporter/build_info.h"
@@ -453,16 +456,17 @@ int main(int argc, char **argv)
 {
 	struct err e = { 0 };
 	struct app *a = calloc(1, sizeof *a);
-	int rc = a ? 0 : err_set(&e, ERR_MEMORY, "no memory");
 
-	if (rc < 0)
+	if (!a) {
+		err_set(&e, ERR_MEMORY, "no memory");
 		return fail(&e);
+	}
 	/* Secrets are in this process: no core files. A peer that goes away is no reason to die. */
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	signal(SIGPIPE, SIG_IGN);
 	a->argc = argc;
 	a->argv = argv;
-	rc = read_all(a, &a->options, &a->boot, &e);
+	int rc = read_all(a, &a->options, &a->boot, &e);
 	a->config = a->boot;
 	if (rc == 0 && a->options.help)
 		rc = print_help();

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/options.h"
 
+#include <string.h>
+
 #include "base/cleanup.h"
 #include "exporter/log.h"
 

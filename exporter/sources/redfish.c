@@ -9,6 +9,9 @@
  */
 #include <event2/event.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "exporter/client.h"
