@@ -22,7 +22,9 @@ EXPORTER_BASE_SRC := $(sort $(wildcard base/*.c))
 EXPORTER_TEST_LIBS := -levent_extra -levent_core -lbpf -lelf -lz -lm
 
 # ---- BPF: clang -> object -> stripped object -> skeleton; the same for every architecture
-BPF_MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null || gcc -print-multiarch)
+BPF_MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+# Where it is not a package of its own, it comes with some kernel's tools.
+BPFTOOL ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool) bpftool)
 BPF_SKEL := out/bpf/power.skel.h
 
 out/bpf/power.o: bpf/power.bpf.c
@@ -32,11 +34,11 @@ out/bpf/power.o: bpf/power.bpf.c
 		-ffile-prefix-map=$(CURDIR)=. -I. -idirafter /usr/include/$(BPF_MULTIARCH) -c -o $@ $<
 
 out/bpf/power.bpf.o: out/bpf/power.o
-	$(Q)bpftool gen object $@ $<
+	$(Q)$(BPFTOOL) gen object $@ $<
 
 $(BPF_SKEL): out/bpf/power.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)bpftool gen skeleton $< name power >$@
+	$(Q)$(BPFTOOL) gen skeleton $< name power >$@
 
 # Any object of ours that includes the skeleton needs it first; -MMD knows which only afterwards.
 exporter_objs = $(patsubst %.c,$(1)/%.o,$(2))

@@ -351,8 +351,8 @@ int http_address(const char *text, struct sockaddr_storage *ret, socklen_t *ret_
 	*ret_len = sizeof v6;
 	return 0;
 bad:
-	return err_set(e, ERR_USAGE, "listen address '%s' is not PORT behind a colon, with a numeric address "
-		       "before it or none: :9102, 127.0.0.1:9102, [::1]:9102", text);
+	return err_set(e, ERR_USAGE, "listen address '%s' is no ADDRESS:PORT with a numeric address; such are "
+		       ":9102, 127.0.0.1:9102 and [::1]:9102", text);
 }
 
 static int listen_on(const struct sockaddr_storage *at, socklen_t len, struct err *e)

@@ -25,8 +25,8 @@
  *	                     RestrictNamespaces RestrictRealtime RestrictSUIDSGID LockPersonality
  *	                     MemoryDenyWriteExecute SystemCallArchitectures=native UMask=0077
  *	                     LimitCORE=0 LimitMEMLOCK= (above 64K for the configured password)
- *	not with             ProtectProc=invisible ProcSubset=pid (/proc/cpuinfo), PrivateUsers (it
- *	                     takes the capabilities away), PrivateNetwork, IPAddressDeny=any
+ *	not with             ProcSubset=pid (/proc/cpuinfo), PrivateUsers (it takes the capabilities
+ *	                     away), PrivateNetwork, IPAddressDeny=any
  */
 #include <signal.h>
 #include <stdio.h>

@@ -5,16 +5,19 @@
 set -eu
 want=$(sed -e 's/#.*//' "$@" | tr -s ' \n' '\n' | sort -u)
 missing=
+as_root=
+[ "$(id -u)" = 0 ] || as_root='sudo -n'
+known() { apt-cache show "$1" >/dev/null 2>&1; }
 for p in $want; do
 	case $p in
 	*'|'*)
-		if apt-cache show "${p%%|*}" >/dev/null 2>&1; then p=${p%%|*}; else p=${p#*|}; fi ;;
+		# A fresh machine's package lists may be empty: then neither name is known yet.
+		known "${p%%|*}" || known "${p#*|}" || $as_root apt-get update -qq
+		if known "${p%%|*}"; then p=${p%%|*}; else p=${p#*|}; fi ;;
 	esac
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
 done
 [ -n "$missing" ] || exit 0
-as_root=
-[ "$(id -u)" = 0 ] || as_root='sudo -n'
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086
