@@ -157,7 +157,7 @@ static void bash_verb(const struct verb *v)
 	}
 	if (v->subs && subs_take_words(v))
 		puts("\t\t[ -z \"$sub\" ] || { compopt -o filenames 2>/dev/null; _powerstack_from -f; return; }");
-	if (v->complete)
+	if (v->complete && strcmp(v->complete, "file") != 0)
 		printf("\t\twords=$(\"$1\" \"${inventory[@]}\" __complete %s 2>/dev/null)\n", v->complete);
 	puts("\t\t;;");
 }
@@ -422,6 +422,9 @@ static void print_fish(void)
 	      "function __powerstack_wants_sub\n"
 	      "\t__powerstack_is $argv[1]; and test (count (__powerstack_typed)) = 1\n"
 	      "end\n"
+	      "function __powerstack_is_behind\n"
+	      "\t__powerstack_is $argv[1]; and test (count (__powerstack_typed)) -gt 1\n"
+	      "end\n"
 	      "function __powerstack_words\n"
 	      "\tset -l line (commandline -opc)\n"
 	      "\tset -l inventory\n"
@@ -453,7 +456,9 @@ static void print_fish(void)
 			put_fish(s->summary);
 			putchar('\n');
 		}
-		if (v->complete)
+		if (subs_take_words(v))
+			printf("complete -c powerstack -n '__powerstack_is_behind %s' -F\n", v->name);
+		if (v->complete && strcmp(v->complete, "file") != 0)
 			printf("complete -c powerstack -n '__powerstack_is %s' -a '(__powerstack_words %s)'\n",
 			       v->name, v->complete);
 	}

@@ -78,7 +78,7 @@ struct verb {
 	size_t nopts;
 	unsigned flags;
 	const struct sub *subs;		/* name NULL at the end; NULL: none */
-	const char *complete;		/* what its words are: "part", "check", "verb", or NULL */
+	const char *complete;		/* what its words are: "part", "check", "verb", "file", or NULL */
 	const char *about;		/* paragraphs, each ended by a newline; wrapped when printed */
 	const char *const *examples;	/* pairs: command, what it does; NULL at the end */
 };
