@@ -442,6 +442,17 @@ int show_report(struct buf *out, const struct report *r, enum walk w,
 	return out->full ? -(int)ERR_MEMORY : 0;
 }
 
+/* Was the same said of the same host before? */
+static bool is_repeated(const struct verify_report *r, size_t i)
+{
+	const struct verify_row *row = &r->rows[i];
+	for (size_t k = 0; k < i; k++)
+		if (r->rows[k].verdict == row->verdict && row->host && r->rows[k].host &&
+		    strcmp(r->rows[k].host, row->host) == 0 && strcmp(r->rows[k].why, row->why) == 0)
+			return true;
+	return false;
+}
+
 int show_verify(struct buf *out, const struct verify_report *r, const struct show_context *c)
 {
 	char took[24];
@@ -466,7 +477,8 @@ int show_verify(struct buf *out, const struct verify_report *r, const struct sho
 		unsigned indent = (unsigned)(idw + hostw + 13);
 		text_wrap(out, row->check->what, indent, columns - 1, true);
 		if (!good || c->verbose)
-			add_shown(out, row->why, indent, columns, c->redact);
+			add_shown(out, is_repeated(r, i) ? "as above" : row->why, indent, columns,
+				  c->redact);
 	}
 	if (c->quiet && !r->failed && !r->interrupted)
 		return 0;

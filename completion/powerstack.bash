@@ -29,6 +29,10 @@ _powerstack() {
 			continue
 		fi
 		case ${COMP_WORDS[i]} in
+		--length) ((i++)) ;;
+		-o|--output) ((i++)) ;;
+		--new-vault-password-file) ((i++)) ;;
+		--key-cost) ((i++)) ;;
 		--disk-serial) ((i++)) ;;
 		--junit) ((i++)) ;;
 		-i|--inventory) inventory=(-i "${COMP_WORDS[i+1]}"); ((i++)) ;;
@@ -46,6 +50,10 @@ _powerstack() {
 		esac
 	done
 	case $prev in
+	--length) return ;;
+	-o|--output) compopt -o filenames 2>/dev/null; _powerstack_from -f; return ;;
+	--new-vault-password-file) compopt -o filenames 2>/dev/null; _powerstack_from -f; return ;;
+	--key-cost) _powerstack_from -W 'auto interactive moderate sensitive'; return ;;
 	--disk-serial) return ;;
 	--junit) compopt -o filenames 2>/dev/null; _powerstack_from -f; return ;;
 	-i|--inventory) compopt -o filenames 2>/dev/null; _powerstack_from -f; return ;;
@@ -60,11 +68,16 @@ _powerstack() {
 	esac
 	options='-i --inventory --vault --vault-password-file --limit -j --jobs --timeout --accept-new-host-keys --ssh-config --log-dir --json -v --verbose -q --quiet --color --no-progress -h --help --version'
 	case $verb in
-	'') words='init inventory deploy destroy verify completion help' ;;
+	'') words='init inventory vault deploy destroy verify completion help' ;;
 	init)
 		;;
 	inventory)
 		[ -n "$sub" ] || words='check show'
+		;;
+	vault)
+		options+=' --generate --length -o --output --new-vault-password-file --key-cost'
+		[ -n "$sub" ] || words='create edit view get set rekey encrypt decrypt import'
+		[ -z "$sub" ] || { compopt -o filenames 2>/dev/null; _powerstack_from -f; return; }
 		;;
 	deploy)
 		options+=' --check --diff'

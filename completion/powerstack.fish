@@ -6,7 +6,7 @@ function __powerstack_typed
 	for word in (commandline -opc)[2..-1]
 		if test $skip = 1
 			set skip 0
-		else if contains -- $word --disk-serial --junit -i --inventory --vault --vault-password-file --limit -j --jobs --timeout --ssh-config --log-dir --color
+		else if contains -- $word --length -o --output --new-vault-password-file --key-cost --disk-serial --junit -i --inventory --vault --vault-password-file --limit -j --jobs --timeout --ssh-config --log-dir --color
 			set skip 1
 		else if not string match -q -- '-*' $word
 			echo $word
@@ -22,6 +22,9 @@ function __powerstack_wants_verb
 end
 function __powerstack_wants_sub
 	__powerstack_is $argv[1]; and test (count (__powerstack_typed)) = 1
+end
+function __powerstack_is_behind
+	__powerstack_is $argv[1]; and test (count (__powerstack_typed)) -gt 1
 end
 function __powerstack_words
 	set -l line (commandline -opc)
@@ -45,6 +48,17 @@ complete -c powerstack -n __powerstack_wants_verb -a init -d 'write a commented 
 complete -c powerstack -n __powerstack_wants_verb -a inventory -d 'check the inventory, or show what it comes out as'
 complete -c powerstack -n '__powerstack_wants_sub inventory' -a check -d 'name every mistake with its place; status 3 when there is one'
 complete -c powerstack -n '__powerstack_wants_sub inventory' -a show -d 'print the resolved view: defaults filled in, secrets as <vault: name>'
+complete -c powerstack -n __powerstack_wants_verb -a vault -d 'keep the cluster\'s secrets in an encrypted file'
+complete -c powerstack -n '__powerstack_wants_sub vault' -a create -d 'make a new vault without entries'
+complete -c powerstack -n '__powerstack_wants_sub vault' -a edit -d 'change the text in $VISUAL or $EDITOR, in memory'
+complete -c powerstack -n '__powerstack_wants_sub vault' -a view -d 'print the text'
+complete -c powerstack -n '__powerstack_wants_sub vault' -a get -d 'print one entry, exactly'
+complete -c powerstack -n '__powerstack_wants_sub vault' -a set -d 'set an entry to what is typed, comes on standard input, or --generate makes; everything else in the vault stays as it is'
+complete -c powerstack -n '__powerstack_wants_sub vault' -a rekey -d 'give the vault a new password'
+complete -c powerstack -n '__powerstack_wants_sub vault' -a encrypt -d 'encrypt a plain file in place, or into --output; \'-\' is standard input'
+complete -c powerstack -n '__powerstack_wants_sub vault' -a decrypt -d 'print the text, or write it to --output'
+complete -c powerstack -n '__powerstack_wants_sub vault' -a import -d 'take over an Ansible vault (1.1 or 1.2)'
+complete -c powerstack -n '__powerstack_is_behind vault' -F
 complete -c powerstack -n __powerstack_wants_verb -a deploy -d 'bring the hosts to the wanted state'
 complete -c powerstack -n '__powerstack_is deploy' -a '(__powerstack_words part)'
 complete -c powerstack -n __powerstack_wants_verb -a destroy -d 'take away what deploy made'
@@ -57,6 +71,11 @@ complete -c powerstack -n '__powerstack_wants_sub completion' -a zsh -d 'for zsh
 complete -c powerstack -n '__powerstack_wants_sub completion' -a fish -d 'for fish'
 complete -c powerstack -n __powerstack_wants_verb -a help -d 'show the help, or that of a verb'
 complete -c powerstack -n '__powerstack_is help' -a '(__powerstack_words verb)'
+complete -c powerstack -n '__powerstack_is vault' -l generate -d 'set: the value is new random letters and digits, and not shown'
+complete -c powerstack -n '__powerstack_is vault' -l length -x -d 'how many --generate makes; default: 32'
+complete -c powerstack -n '__powerstack_is vault' -s o -l output -r -F -d 'encrypt, decrypt: write to FILE (0600), which must not exist'
+complete -c powerstack -n '__powerstack_is vault' -l new-vault-password-file -r -F -d 'rekey, import: take the new password from FILE, as --vault-password-file does'
+complete -c powerstack -n '__powerstack_is vault' -l key-cost -x -a 'auto interactive moderate sensitive' -d 'create, rekey, encrypt, import: what each try of a password costs: auto (as the vault has it, else moderate), interactive (64 MiB, for small machines), moderate (256 MiB) or sensitive (1 GiB)'
 complete -c powerstack -n '__powerstack_is deploy' -l check -d 'only say what would change; exit status 4 when something would'
 complete -c powerstack -n '__powerstack_is deploy' -l diff -d 'show how the contents of files change'
 complete -c powerstack -n '__powerstack_is destroy' -s y -l yes -d 'do not ask for the cluster\'s name'

@@ -39,6 +39,7 @@ _powerstack() {
 	verbs=(
 			'init:write a commented inventory.yml and a vault with new secrets'
 			'inventory:check the inventory, or show what it comes out as'
+			'vault:keep the cluster'\''s secrets in an encrypted file'
 			'deploy:bring the hosts to the wanted state'
 			'destroy:take away what deploy made'
 			'verify:check that everything works'
@@ -64,6 +65,25 @@ _powerstack() {
 		)
 		_arguments $globals \
 			'1:what:{_describe what words_of_verb}' ;;
+	vault)
+		words_of_verb=(
+			'create:make a new vault without entries'
+			'edit:change the text in $VISUAL or $EDITOR, in memory'
+			'view:print the text'
+			'get:print one entry, exactly'
+			'set:set an entry to what is typed, comes on standard input, or --generate makes; everything else in the vault stays as it is'
+			'rekey:give the vault a new password'
+			'encrypt:encrypt a plain file in place, or into --output; '\''-'\'' is standard input'
+			'decrypt:print the text, or write it to --output'
+			'import:take over an Ansible vault (1.1 or 1.2)'
+		)
+		_arguments $globals \
+			'--generate[set\: the value is new random letters and digits, and not shown]' \
+			'--length=[how many --generate makes; default\: 32]:N:' \
+			'(-o --output)'{-o,--output=}'[encrypt, decrypt\: write to FILE (0600), which must not exist]:FILE:_files' \
+			'--new-vault-password-file=[rekey, import\: take the new password from FILE, as --vault-password-file does]:FILE:_files' \
+			'--key-cost=[create, rekey, encrypt, import\: what each try of a password costs\: auto (as the vault has it, else moderate), interactive (64 MiB, for small machines), moderate (256 MiB) or sensitive (1 GiB)]:COST:(auto interactive moderate sensitive)' \
+			'1:what:{_describe what words_of_verb}' '*:file:_files' ;;
 	deploy)
 		_arguments $globals \
 			'--check[only say what would change; exit status 4 when something would]' \
