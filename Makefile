@@ -113,4 +113,4 @@ check-unit:
 clean:
 	rm -rf out
 
--include $(shell find out -name '*.d' 2>/dev/null)
+-include $(shell find out -name '*.d' -type f 2>/dev/null)

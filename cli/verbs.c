@@ -133,7 +133,8 @@ static const char *const verify_examples[] = {
 	NULL,
 };
 static const char *const completion_examples[] = {
-	"powerstack completion bash >~/.local/share/bash-completion/completions/powerstack",
+	"source <(powerstack completion bash)", "for this shell",
+	"powerstack completion fish >~/.config/fish/completions/powerstack.fish",
 	"for one user, from the next shell on",
 	NULL,
 };
