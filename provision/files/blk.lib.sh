@@ -11,7 +11,7 @@
 #		taken	anything else: b_found names all that was found
 #	b_name (kernel name), b_dev, b_majmin, b_size (bytes), b_serials (all it reports, separated by "|"),
 #	b_link (yes, no: the by-id name does not belong to it; none: DEVICE is no by-id name),
-#	b_part (device of our partition), b_uuid (of our partition, and of the file system in it), b_found
+#	b_part (device of our partition; empty while the kernel does not know it), b_uuid (of our partition, and of the file system in it), b_found
 #
 # Ours is a disk with a GPT, exactly one partition, named powerstack-data, and in it nothing, or a Btrfs
 # labelled powerstack-data whose UUID is the partition's own UUID: all of it together, so that no record
@@ -120,7 +120,7 @@ blk_look() {
 		b_found="$b_dev is not in /sys/class/block"
 		return 0
 	fi
-	for v in wipefs blkid udevadm perl; do
+	for v in wipefs blkid partx udevadm perl; do
 		command -v "$v" >/dev/null || {
 			b_state=unknown
 			b_found="the command $v is missing"
@@ -192,13 +192,17 @@ blk_look() {
 	set -- "$b_dev" "$@"
 
 	ours=no
-	if [ $nparts = 1 ] && [ -z "$b_found" ] && { [ "$whole" = 'gpt, PMBR' ] || [ "$whole" = 'PMBR, gpt' ]; }; then
-		b_psys=${2%/partition}
-		pname=${b_psys##*/}
-		b_part=/dev/$pname
-		case $pname in *!*) b_part=/dev/${pname%%!*}/${pname#*!} ;; esac
-		blk_own_partition && ours=yes
-	fi
+	case $whole in 'gpt, PMBR' | 'PMBR, gpt')
+		if [ $nparts = 1 ] && [ -z "$b_found" ]; then
+			b_psys=${2%/partition}
+			pname=${b_psys##*/}
+			b_part=/dev/$pname
+			case $pname in *!*) b_part=/dev/${pname%%!*}/${pname#*!} ;; esac
+			blk_own_partition "$b_part" && ours=yes
+		elif [ $nparts = 0 ] && [ -z "$b_found" ]; then
+			blk_own_table && ours=yes
+		fi ;;
+	esac
 	if [ $ours = yes ]; then
 		# in use is what ours is made for; what else it may be, the state says
 		b_found=
@@ -235,11 +239,37 @@ blk_look() {
 	[ -n "$b_found" ] || b_state=free
 }
 
-# Is b_part our partition? Sets b_state to part or ours and b_uuid, or returns false.
+# The table on the disk has one partition of ours that the kernel was not told of (a run was cut off
+# right behind sfdisk): it is looked at by its place on the disk; b_part stays empty.
+blk_own_table() {
+	b_part=
+	rows=$(partx -g -r -o NR,START,SECTORS,UUID,TYPE,NAME -- "$b_dev" 2>/dev/null) || return 1
+	case $rows in '' | *"$nl"*) return 1 ;; esac
+	old=$IFS
+	IFS=' '
+	# shellcheck disable=SC2086
+	set -- $rows
+	IFS=$old
+	[ $# = 6 ] && [ "$5" = 0fc63daf-8483-4772-8e79-3d69d8477de4 ] && [ "$6" = $b_label ] || return 1
+	b_rc=0
+	info=$(blkid -p -O $(($2 * 512)) -S $(($3 * 512)) -o export -- "$b_dev" 2>/dev/null) || b_rc=$?
+	b_uuid=$4
+	if [ $b_rc = 2 ] && [ -z "$info" ]; then
+		b_state=part
+		return 0
+	fi
+	case $nl$info$nl in *"${nl}LABEL=$b_label$nl"*) ;; *) return 1 ;; esac
+	case $nl$info$nl in *"${nl}UUID=$b_uuid$nl"*) ;; *) return 1 ;; esac
+	case $nl$info$nl in *"${nl}TYPE=btrfs$nl"*) ;; *) return 1 ;; esac
+	[ $b_rc = 0 ] || return 1
+	b_state=ours
+}
+
+# Is partition $1 ours? Sets b_state to part or ours and b_uuid, or returns false.
 blk_own_partition() {
 	[ -b "$b_part" ] || return 1
 	b_rc=0
-	info=$(blkid -p -o export -- "$b_part" 2>/dev/null) || b_rc=$?
+	info=$(blkid -p -o export -- "$1" 2>/dev/null) || b_rc=$?
 	scheme='' pentry='' puuid='' ptype='' fstype='' label='' uuid=
 	old=$IFS
 	IFS=$nl

@@ -1,5 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The recipes in an order that respects `after`, and the parts that users name. A new part: one file
+ * beside this one, one row here. */
 #include "provision/provision.h"
+#include "provision/recipes/recipes.h"
 
-const struct recipe *const recipes[] = { NULL };
-const struct part parts[] = { { NULL, NULL } };
+const struct recipe *const recipes[] = {
+	&recipe_prereq,
+	&recipe_disk,
+	&recipe_nfs_server,
+	&recipe_nfs_client,
+	&recipe_exporter,
+	NULL,
+};
+
+const struct part parts[] = {
+	{ "prereq", "what a node must be, kernel settings, firewall" },
+	{ "disk", "the control node's data disk: one partition, Btrfs, mounted" },
+	{ "nfs", "the data volume exported to the cluster and mounted on the others" },
+	{ "exporter", "the energy exporter on every node" },
+	{ NULL, NULL },
+};

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The energy exporter: a static binary, its configuration, a hardened unit. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/opts.h"
+#include "provision/files.h"
+#include "provision/recipes/recipes.h"
+#include "provision/steps/steps.h"
+
+#define CA_PATH "/etc/powerstack/bmc-ca.pem"
+
+static const struct blob_arg binary = { "/usr/local/bin/powerstack-exporter", 0755, files_exporter, "the exporter" };
+
+/* ---- configuration (exporter/config.h says its keys) */
+
+/* Without a user and a password a management controller tells nothing. */
+static bool asks_bmc(const struct host *h)
+{
+	return h->bmc_ip && h->bmc_user.entry && h->bmc_password.entry;
+}
+
+static int bmc_endpoint(const struct view *v, struct buf *ret, struct err *e)
+{
+	(void)e;
+	bool v6 = strchr(v->host->bmc_ip, ':') != NULL;
+	return buf_addf(ret, "https://%s%s%s", v6 ? "[" : "", v->host->bmc_ip, v6 ? "]" : "");
+}
+
+static const struct secret *entry(const struct view *v, const struct secret_ref *ref, struct err *e)
+{
+	const struct secret *s = v->vault ? vault_get(v->vault, ref->entry) : NULL;
+	if (!s)
+		err_set(e, ERR_CONFIG, "the vault has no entry '%s', which host '%s' needs for its management "
+			"controller", ref->entry, v->host->name);
+	return s;
+}
+
+static const struct secret *bmc_user(const struct view *v, struct err *e)
+{
+	return entry(v, &v->host->bmc_user, e);
+}
+
+static const struct secret *bmc_password(const struct view *v, struct err *e)
+{
+	return entry(v, &v->host->bmc_password, e);
+}
+
+static const struct tmpl_name bmc_names[] = {
+	{ "bmc_endpoint", .value = bmc_endpoint },
+	{ "bmc_user", .secret = bmc_user },
+	{ "bmc_password", .secret = bmc_password },
+	{ NULL },
+};
+
+static int add_bmc(const struct view *v, struct buf *ret, struct err *e)
+{
+	if (!asks_bmc(v->host))
+		return 0;
+	int rc = template_add("exporter-bmc.yml.tmpl", bmc_names, v, ret, e);
+	if (rc == 0 && v->inv->bmc_ca_file)
+		buf_adds(ret, "  ca-file: " CA_PATH "\n");
+	if (rc == 0 && v->inv->bmc_insecure)
+		buf_adds(ret, "  insecure-skip-verify: true\n");
+	return rc;
+}
+
+static const struct file_arg config = {
+	.path = "/etc/powerstack/exporter.yml",
+	.mode = 0600,
+	.tmpl = "exporter.yml.tmpl",
+	.render = add_bmc,
+	.own_dir = true,
+};
+
+/* ---- the certificates that the management controllers are checked with */
+
+static int render_ca(const struct view *v, struct buf *ret, struct err *e)
+{
+	/* text before a certificate is a comment to every reader of PEM */
+	buf_adds(ret, "# managed by powerstack\n");
+	return file_read(v->inv->bmc_ca_file, ret, NULL, e);
+}
+
+static bool has_ca(const struct inventory *inv, const struct host *h)
+{
+	return inv->bmc_ca_file && asks_bmc(h);
+}
+
+/* 0644: the exporter's own user reads it */
+static const struct file_arg ca = { .path = CA_PATH, .mode = 0644, .render = render_ca, .own_dir = true };
+
+/* ---- unit */
+
+/* systemd's watchdog: ten missed readings, at least half a minute. */
+static int watchdog(const struct view *v, struct buf *ret, struct err *e)
+{
+	unsigned long long ns = 0;
+	int rc = opts_duration(v->inv->exporter_interval, &ns, e);
+	unsigned long long s = ns / 100000000;
+	return rc < 0 ? rc : buf_addf(ret, "%llus", s < 30 ? 30 : s);
+}
+
+static const struct tmpl_name unit_names[] = { { "watchdog", .value = watchdog }, { NULL } };
+
+static const struct file_arg unit_file = {
+	.path = "/etc/systemd/system/powerstack-exporter.service",
+	.mode = 0644,
+	.tmpl = "powerstack-exporter.service.tmpl",
+	.names = unit_names,
+};
+
+#define NSTEPS 5
+static const struct step steps[NSTEPS];
+static const struct step *const inputs[] = { &steps[0], &steps[1], &steps[2], &steps[3], NULL };
+static const struct unit_arg unit = {
+	.unit = "powerstack-exporter.service", .inputs = inputs, .start_s = 30,
+};
+
+static const struct step steps[NSTEPS] = {
+	{ "binary", "the exporter is installed", &blob_ops, &binary },
+	{ "ca", "the management controllers' certificates are there", &file_ops, &ca, .when = has_ca },
+	{ "config", "the exporter is configured", &file_ops, &config, .flags = STEP_SECRET },
+	{ "unit", "the exporter's unit is installed", &file_ops, &unit_file },
+	{ "service", "the exporter runs, now and after a boot", &unit_ops, &unit },
+};
+
+static const char *const after[] = { "prereq", NULL };
+
+const struct recipe recipe_exporter = {
+	"exporter", "exporter", "installs and runs the energy exporter", ROLE_ANY, after, steps, NSTEPS,
+};

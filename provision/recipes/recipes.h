@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROVISION_RECIPES_RECIPES_H
+#define PROVISION_RECIPES_RECIPES_H
+/* Every recipe, one file each; table.c puts them in order. */
+#include "provision/engine/step.h"
+
+extern const struct recipe recipe_prereq;
+extern const struct recipe recipe_disk;
+extern const struct recipe recipe_nfs_server;
+extern const struct recipe recipe_nfs_client;
+extern const struct recipe recipe_exporter;
+
+#endif

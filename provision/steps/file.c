@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "provision/files.h"
+#include "provision/steps/steps.h"
+
+#define FILE_MAX (256 * 1024)
+#define PUT_TIMEOUT_S 60
+
+static const struct file_arg *arg_of(const struct step *s)
+{
+	return s->arg;
+}
+
+int template_add(const char *name, const struct tmpl_name *names, const struct view *v, struct buf *out,
+		 struct err *e)
+{
+	const char *text = files_text(name);
+	if (!text)
+		return err_set(e, ERR_BUG, "the template '%s' is not built in", name);
+	return tmpl_render(name, text, strlen(text), names, v, out, e);
+}
+
+int file_wanted(const struct step *s, const struct view *v, struct buf *ret, struct err *e)
+{
+	const struct file_arg *a = arg_of(s);
+	int rc = a->tmpl ? template_add(a->tmpl, a->names, v, ret, e) : 0;
+	if (rc == 0 && a->render)
+		rc = a->render(v, ret, e);
+	if (rc == 0 && ret->full)
+		return err_set(e, ERR_MEMORY, "the text of '%s' is too long", a->path);
+	return rc;
+}
+
+static void file_ask(const struct step *s, const struct view *v, struct probe *p)
+{
+	(void)v;
+	probe_ask(p, "file", "%s", arg_of(s)->path);
+}
+
+static void sum(const struct buf *text, char ret[65])
+{
+	unsigned char h[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256(h, (const unsigned char *)buf_str(text), text->len);
+	sodium_bin2hex(ret, 65, h, sizeof(h));
+}
+
+static const char *type_word(const char *type)
+{
+	static const char *const words[][2] = {
+		{ "d", "a folder" }, { "l", "a symbolic link" }, { "b", "a block device" },
+		{ "c", "a character device" }, { "p", "a pipe" }, { "s", "a socket" },
+	};
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strcmp(words[i][0], type) == 0)
+			return words[i][1];
+	return "not a file";
+}
+
+static int file_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
+{
+	const struct file_arg *a = arg_of(s);
+	const char *is = NULL;
+	int rc = fact(v, &is, e, "file", "%s", a->path);
+	if (rc < 0)
+		return rc;
+	if (!is)
+		return found(ret, ABSENT, "'%s' does not exist", a->path);
+	char type[8] = "", mark[8] = "", have[72] = "", mode[16] = "", uid[16] = "", gid[16] = "";
+	facts_field(is, "type", type, sizeof(type));
+	facts_field(is, "mark", mark, sizeof(mark));
+	facts_field(is, "sha256", have, sizeof(have));
+	facts_field(is, "mode", mode, sizeof(mode));
+	facts_field(is, "uid", uid, sizeof(uid));
+	facts_field(is, "gid", gid, sizeof(gid));
+	if (strcmp(type, "f") != 0)
+		return found(ret, FOREIGN, "'%s' is %s: move it away", a->path, type_word(type));
+	if (strcmp(mark, "yes") != 0)
+		return found(ret, FOREIGN,
+			     "'%s' exists and is not managed by powerstack: move it away, or remove it",
+			     a->path);
+	if (v->destroying)
+		return found(ret, PRESENT, "'%s' is there", a->path);
+	AUTO_BUF struct buf text = { 0 };
+	buf_init_secret(&text, FILE_MAX);
+	rc = file_wanted(s, v, &text, e);
+	if (rc < 0)
+		return rc;
+	char want[65];
+	sum(&text, want);
+	if (strcmp(want, have) != 0)
+		return found(ret, DRIFTED, "'%s' has other content", a->path);
+	if (strtoul(mode, NULL, 8) != a->mode)
+		return found(ret, DRIFTED, "'%s' has mode %s instead of %04o", a->path, mode, a->mode);
+	if (strcmp(uid, "0") != 0 || strcmp(gid, "0") != 0)
+		return found(ret, DRIFTED, "'%s' belongs to %s:%s instead of root", a->path, uid, gid);
+	return found(ret, PRESENT, "'%s' is as wanted", a->path);
+}
+
+static int file_apply(const struct step *s, struct hand *h, struct err *e)
+{
+	const struct file_arg *a = arg_of(s);
+	bool secret = s->flags & STEP_SECRET;
+	AUTO_BUF struct buf text = { 0 };
+	AUTO_BUF struct buf in = { 0 };
+	buf_init_secret(&text, FILE_MAX);
+	buf_init_secret(&in, FILE_MAX + 128);
+	int rc = file_wanted(s, &h->view, &text, e);
+	if (rc < 0)
+		return rc;
+	char hash[65], mode[8];
+	sum(&text, hash);
+	snprintf(mode, sizeof(mode), "%04o", a->mode);
+	buf_addf(&in, "%s\n", hash);
+	if (buf_add(&in, buf_str(&text), text.len) < 0)
+		return err_set(e, ERR_MEMORY, "the text of '%s' is too long", a->path);
+	const char *const args[] = { a->path, mode, NULL };
+	return step_script_in(h, "file-put", args, &in, secret, PUT_TIMEOUT_S, e);
+}
+
+static int file_undo(const struct step *s, struct hand *h, struct err *e)
+{
+	const struct file_arg *a = arg_of(s);
+	const char *const args[] = { a->path, a->own_dir ? "dir" : "", NULL };
+	return step_script(h, "file-remove", args, PUT_TIMEOUT_S, e);
+}
+
+static const char *file_path(const struct step *s)
+{
+	return arg_of(s)->path;
+}
+
+const struct step_ops file_ops = {
+	.ask = file_ask,
+	.check = file_check,
+	.apply = file_apply,
+	.undo = file_undo,
+	.wanted = file_wanted,
+	.wanted_path = file_path,
+};

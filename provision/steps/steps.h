@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROVISION_STEPS_STEPS_H
+#define PROVISION_STEPS_STEPS_H
+/*
+ * The reusable kinds of steps. Each is one `const struct step_ops`; the arg of a row that uses it is
+ * a pointer to the const struct named beside it. All follow the same rules:
+ *
+ *	what is there and not ours is FOREIGN; a re-run continues from what is true; what a node had
+ *	before us is recorded on it (/var/lib/powerstack) before it is changed, and destroy gives
+ *	exactly that back, so that while destroying "installed, but not by us" is ABSENT.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "provision/engine/facts.h"
+#include "provision/engine/step.h"
+#include "provision/engine/tmpl.h"
+
+/* ---- for writing checks */
+
+/* Fills f; returns 0, so that "return found(ret, PRESENT, ...)" is one line. */
+int found(struct finding *f, enum presence is, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* *ret: the answer, or NULL when the thing is not there. -ERR_FAILED when it could not be told. */
+int fact(const struct view *v, const char **ret, struct err *e, const char *kind, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+/* "a, b or c (2 more)": room for a list in a finding; list holds one item a line. */
+void join_lines(const char *list, char *ret, size_t size);
+/* Runs the script of provision/files/<name>.sh as root. args is NULL-terminated. */
+int step_script(struct hand *h, const char *name, const char *const *args, unsigned timeout_s,
+		struct err *e);
+/* The same with stdin: in is sent, as a secret when secret is set. */
+int step_script_in(struct hand *h, const char *name, const char *const *args, const struct buf *in,
+		   bool secret, unsigned timeout_s, struct err *e);
+
+/* ---- a precondition: only checked */
+struct precondition {
+	void (*ask)(const struct view *, struct probe *);
+	int (*check)(const struct view *, struct finding *ret, struct err *);
+};
+extern const struct step_ops precondition_ops;
+
+/* ---- a text file of ours, owner root; its second line at the latest is "# managed by powerstack" */
+struct file_arg {
+	const char *path;
+	unsigned mode;
+	/* Its text: the template provision/files/<tmpl> with these names, then what render adds; either
+	 * may be NULL. A row whose text is secret is STEP_SECRET. */
+	const char *tmpl;
+	const struct tmpl_name *names;
+	int (*render)(const struct view *, struct buf *ret, struct err *);
+	bool own_dir;		/* its folder is ours: removed when it is empty */
+};
+extern const struct step_ops file_ops;
+/* The text that the row wants. Secret rows: ret must be a secret buffer. */
+int file_wanted(const struct step *, const struct view *, struct buf *ret, struct err *);
+/* Appends provision/files/<name>, rendered. */
+int template_add(const char *name, const struct tmpl_name *names, const struct view *v, struct buf *out,
+		 struct err *e);
+
+/* ---- kernel settings: a drop-in of ours and the live values */
+struct sysctl_arg {
+	const char *path;		/* the drop-in */
+	const struct keyval *values;	/* names with slashes */
+	size_t n;
+};
+extern const struct step_ops sysctl_ops;
+
+/* ---- a package, and what it brought; arg is its name */
+extern const struct step_ops package_ops;
+
+/* ---- a unit that is enabled and active */
+struct unit_arg {
+	const char *unit;
+	bool shared;			/* a package brought it and may need it without us */
+	/* Rows whose files (file_ops, blob_ops) it reads: it is restarted when one of them is younger
+	 * than its main process, or about to change. NULL-terminated; NULL: none. */
+	const struct step *const *inputs;
+	unsigned start_s;		/* how long it may take to become active */
+};
+extern const struct step_ops unit_ops;
+
+/* ---- a binary of ours for the node's architecture */
+struct blob_arg {
+	const char *path;
+	unsigned mode;
+	/* The bytes for a Debian architecture, NULL when there are none: as files_exporter. */
+	const void *(*bytes)(const char *arch, size_t *ret_len, const char **ret_sha256);
+	const char *what;		/* "the exporter", for messages */
+};
+extern const struct step_ops blob_ops;
+
+/* The path of a row that is a file (file_ops, blob_ops), else NULL. */
+const char *step_file_path(const struct step *);
+
+/* ---- a mount: one fstab line of ours, mounted */
+enum mount_kind { MOUNT_DISK, MOUNT_NFS };
+struct mount_arg {
+	enum mount_kind kind;
+	const char *type, *options;	/* of the fstab line; "x-powerstack" marks it as ours and is added */
+};
+extern const struct step_ops mount_ops;
+
+/* ---- the disk of the control node: our partition and Btrfs on it */
+extern const struct step_ops disk_ops;
+
+/* Paths, networks and labels of the inventory that go into fstab and exports: true when s needs no
+ * escaping there ([A-Za-z0-9/._:+-] only). */
+bool plain_word(const char *s);
+
+#endif
