@@ -11,6 +11,7 @@
 #include "base/near.h"
 
 #define NAME_MAX_ 253
+_Static_assert(HOSTS_MAX == 1000, "a message says so");
 
 struct reader {
 	struct groups *g;
@@ -173,7 +174,7 @@ static int expand_from(struct buf *head, const char *rest, size_t *left,
 			return -1;
 		}
 		if (*left == 0) {
-			*why = "the range gives too many hosts";
+			*why = "that is more hosts than are possible (1000)";
 			return -1;
 		}
 		--*left;

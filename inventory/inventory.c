@@ -124,8 +124,26 @@ static int parse(const char *name, const char *bytes, size_t len, struct plist *
 	return rc;
 }
 
-int inventory_parse(const char *name, const void *bytes, size_t len, struct inventory **ret,
-		    struct problems *ret_problems, struct err *e)
+/* Ansible would read these folders beside the inventory, too: to pass them over in silence would deploy
+ * something else than what Ansible did. */
+static void tell_folders(struct plist *p, const char *path)
+{
+	static const char *const folders[] = { "group_vars", "host_vars" };
+	const char *slash = strrchr(path, '/');
+	for (size_t i = 0; i < COUNT(folders); i++) {
+		AUTO_FREE char *folder = NULL;
+		if (asprintf(&folder, "%.*s%s", slash ? (int)(slash + 1 - path) : 0, path, folders[i]) < 0) {
+			folder = NULL;
+			return;
+		}
+		if (access(folder, F_OK) == 0)
+			warning_at(p, (struct place){ 0 },
+				   "'%s' is not read: move its keys below 'vars:' or to their hosts", folder);
+	}
+}
+
+static int parse_and_tell(const char *name, const void *bytes, size_t len, bool is_file,
+			  struct inventory **ret, struct problems *ret_problems, struct err *e)
 {
 	struct plist p;
 	*ret_problems = (struct problems){ 0 };
@@ -139,9 +157,11 @@ int inventory_parse(const char *name, const void *bytes, size_t len, struct inve
 		return rc;
 	}
 	l->inv.path = arena_str(&l->arena, name);
+	if (is_file)
+		tell_folders(&p, name);
 	rc = parse(name, bytes, len, &p, l);
 	plist_end(&p);
-	if (rc == -(int)ERR_MEMORY || l->arena.failed)
+	if (rc == -(int)ERR_MEMORY || l->arena.failed || p.a->failed)
 		rc = err_set(e, ERR_MEMORY, "%s: out of memory", name);
 	else if (ret_problems->nerrors)
 		rc = err_set(e, ERR_CONFIG, "%s: %zu error%s", name, ret_problems->nerrors,
@@ -154,6 +174,12 @@ int inventory_parse(const char *name, const void *bytes, size_t len, struct inve
 	}
 	*ret = &l->inv;
 	return 0;
+}
+
+int inventory_parse(const char *name, const void *bytes, size_t len, struct inventory **ret,
+		    struct problems *ret_problems, struct err *e)
+{
+	return parse_and_tell(name, bytes, len, false, ret, ret_problems, e);
 }
 
 int inventory_load(const char *path, struct inventory **ret, struct problems *ret_problems,
@@ -172,7 +198,7 @@ int inventory_load(const char *path, struct inventory **ret, struct problems *re
 		e->kind = ERR_CONFIG;
 		return -(int)ERR_CONFIG;
 	}
-	return inventory_parse(path, buf_str(&b), b.len, ret, ret_problems, e);
+	return parse_and_tell(path, buf_str(&b), b.len, true, ret, ret_problems, e);
 }
 
 void inventory_free(struct inventory *inv)

@@ -126,7 +126,7 @@ struct problems {
  * Nothing is read but bytes, $HOME (for "~") and the working directory (for relative paths). */
 int inventory_parse(const char *name, const void *bytes, size_t len, struct inventory **ret,
 		    struct problems *ret_problems, struct err *e);
-/* As inventory_parse, from a file. */
+/* As inventory_parse, from a file; group_vars/ and host_vars/ beside it are warned about, not read. */
 int inventory_load(const char *path, struct inventory **ret, struct problems *ret_problems,
 		   struct err *e);
 void inventory_free(struct inventory *inv);

@@ -534,6 +534,7 @@ static void compare(struct loader *l, const struct field *f, size_t first, const
 	buf_init(&b, SHOWN_MAX);
 	print_reading(f, was, &a);
 	print_reading(f, &now, &b);
+	l->a->failed = l->a->failed || a.full || b.full;
 	if (strcmp(buf_str(&a), buf_str(&b)) != 0)
 		problem_at(l->p, now.at,
 			   "%s: it is '%.60s' for '%.60s' but '%.60s' for '%.60s': it must be one value for the "

@@ -18,6 +18,31 @@ int plist_begin(struct plist *p, const char *path, struct problems *ret, struct 
 	return 0;
 }
 
+/* Bytes of the UTF-8 sequence at s, 0 when it is none or a control character. */
+static size_t sequence(const char *s)
+{
+	unsigned char c = (unsigned char)*s;
+	size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 :
+		   c >= 0xf0 && c < 0xf5 ? 4 : 0;
+	if (n == 1 && (c < 0x20 || c == 0x7f))
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if (((unsigned char)s[i] & 0xc0) != 0x80)
+			return 0;
+	return n == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0 ? 0 : n;
+}
+
+/* A message goes to terminals, logs and JSON: what a file or a cut put into it must not act there. */
+static void make_printable(char *s)
+{
+	while (*s) {
+		size_t n = sequence(s);
+		if (!n)
+			*s = '?';
+		s += n ? n : 1;
+	}
+}
+
 static bool is_told(const struct problems *ps, struct place at, const char *text)
 {
 	for (size_t i = 0; i < ps->n; i++)
@@ -34,6 +59,7 @@ static void add(struct plist *p, bool warning, struct place at, const char *fmt,
 	int len = vsnprintf(text, sizeof(text), fmt, ap);
 	if (len >= (int)sizeof(text))
 		memcpy(text + sizeof(text) - 4, "...", 4);
+	make_printable(text);
 	if (is_told(ps, at, text))
 		return;
 	if (!warning)

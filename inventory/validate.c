@@ -663,7 +663,7 @@ static void namespaces_are_ours(const struct checked *c)
 	}
 }
 
-static uint64_t milliseconds(const char *duration)
+static uint64_t milliseconds(const struct checked *c, const char *duration)
 {
 	struct arena a = { .max = 1000 };
 	struct tctx t = { .a = &a };
@@ -671,6 +671,7 @@ static uint64_t milliseconds(const char *duration)
 	struct fvalue v;
 	bool ok = type_parse(&t, &any, duration, &v);
 	arena_clear(&a);
+	c->p->a->failed = c->p->a->failed || a.failed;
 	return ok ? v.n : 0;
 }
 
@@ -679,7 +680,7 @@ static void scrapes_see_news(const struct checked *c)
 	if (!is_sound(c, NULL, "prometheus_scrape_interval") || !is_sound(c, NULL, "exporter_interval"))
 		return;
 	bool here = is_given(c, NULL, "exporter_interval");
-	if (milliseconds(c->inv->exporter_interval) > milliseconds(c->inv->prometheus_scrape_interval))
+	if (milliseconds(c, c->inv->exporter_interval) > milliseconds(c, c->inv->prometheus_scrape_interval))
 		warning_at(c->p, at(c, NULL, here ? "exporter_interval" : "prometheus_scrape_interval"),
 			   "exporter_interval: the meters are read every %s but asked for every %s: scrapes in between see "
 			   "nothing new", c->inv->exporter_interval, c->inv->prometheus_scrape_interval);
@@ -759,6 +760,7 @@ static void check_option(const struct checked *c, const struct host *h, const ch
 		AUTO_BUF struct buf b;
 		buf_init(&b, 1000);
 		show_plain(schema_find(key), of ? (const void *)of : c->inv, &b);
+		c->p->a->failed = c->p->a->failed || b.full;
 		if (strcmp(buf_str(&b), value) != 0)
 			problem_at(c->p, where, "%s: '%s' is '%.80s' here but %s is '%s'%s; set %s and take it out here",
 				   in_key, option, value, key, buf_str(&b), on_line(at(c, of, key)).text, key);
@@ -773,8 +775,10 @@ static void check_args(const struct checked *c, const struct host *h, const char
 	for (const char *p = args; *p;) {
 		p += strspn(p, " \t");
 		size_t n = strcspn(p, " \t");
-		if (n && strv_pushf(&words, "%.*s", (int)n, p) < 0)
+		if (n && strv_pushf(&words, "%.*s", (int)n, p) < 0) {
+			c->p->a->failed = true;
 			return;
+		}
 		p += n;
 	}
 	for (size_t i = 0; i < words.n; i++) {
@@ -793,8 +797,12 @@ static void check_config(const struct checked *c, const char *key, const char *t
 {
 	struct err e = { 0 };
 	struct ydoc doc = { 0 };
-	if (!text || ydoc_parse(key, text, strlen(text), &doc, &e) < 0)
+	if (!text)
 		return;
+	if (ydoc_parse(key, text, strlen(text), &doc, &e) < 0) {
+		c->p->a->failed = c->p->a->failed || e.kind == ERR_MEMORY;
+		return;	/* told when it was read */
+	}
 	for (size_t i = 0; doc.root && i < doc.root->n; i++) {
 		const struct ypair *p = &doc.root->pairs[i];
 		check_option(c, NULL, key, p->key->text,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Groups, hosts, precedence, ranges, and files that are no inventory. */
+#include <ctype.h>
+#include <sys/stat.h>
+
 #include "tests/unit/inventory/helper.h"
 
 #define DISK "disk_for_persistent_storage: /dev/disk/by-id/x"
@@ -147,7 +150,7 @@ Test(groups, ranges)
 	assert_silent(&letters);
 	cr_assert_str_eq(letters.inv->hosts[3].key, "nc");
 	cr_assert_str_eq(letters.inv->hosts[3].internal_ip, "10.0.0.4");
-	read_hosts("\"n[1:99999]\"", "the range gives too many hosts");
+	read_hosts("\"n[1:99999]\"", "more hosts than are possible (1000)");
 	read_hosts("\"n[3:1]\"", "a range is written [first:last]");
 	read_hosts("\"n[a:9]\"", "a range is written");
 	read_hosts("\"n[1:3:0]\"", "a range is written");
@@ -255,6 +258,38 @@ Test(groups, a_file_that_is_too_big)
 	big[(1 << 20) + 1] = '\0';
 	AUTO_READ struct read r = read_text(big);
 	assert_error(&r, 0, 0, "bigger than 1024 KiB");
+}
+
+Test(groups, messages_carry_nothing_that_acts_on_a_terminal)
+{
+	AUTO_READ struct read r = read_small(SERVER, AGENT, VARS "    cluster_context: \"a\\e[31m\\x85\\nb\\u00e4\"\n"
+							       "    \"odd\\x07key\": 1\n");
+	assert_error(&r, 14, 22, "cluster_context: 'a?[31m??");
+	assert_warning(&r, 15, 5, "odd?key (line 15)");
+	AUTO_FREE char *what = said(&r);
+	cr_assert(strstr(what, "b\xc3\xa4'"), "%s", what);
+	for (const char *c = what; *c; c++)
+		cr_assert(*c == '\n' || !iscntrl((unsigned char)*c));
+}
+
+Test(groups, folders_of_variables_are_not_read_and_that_is_said)
+{
+	char dir[] = "/tmp/inventory-XXXXXX";
+	cr_assert(mkdtemp(dir));
+	AUTO_FREE char *path = NULL;
+	AUTO_FREE char *vars = NULL;
+	struct err e = { 0 };
+	cr_assert_gt(asprintf(&path, "%s/inventory.yml", dir), 0);
+	cr_assert_gt(asprintf(&vars, "%s/group_vars", dir), 0);
+	static const char text[] = "k3s_cluster:\n";
+	cr_assert_eq(file_replace(path, 0600, text, strlen(text), &e), 0);
+	cr_assert_eq(mkdir(vars, 0700), 0);
+	AUTO_READ struct read r = { 0 };
+	r.rc = inventory_load(path, &r.inv, &r.ps, &r.e);
+	assert_warning(&r, 0, 0, "/group_vars' is not read: move its keys below 'vars:'");
+	rmdir(vars);
+	unlink(path);
+	rmdir(dir);
 }
 
 Test(groups, many_problems_are_cut)
