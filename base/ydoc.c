@@ -93,6 +93,40 @@ static struct anchor *anchor_open(struct reader *r, const yaml_char_t *name)
 
 static int read_node(struct reader *r, yaml_event_t *ev, int depth, struct ynode **ret);
 
+static int twice(struct reader *r, const struct ynode *first, const struct ynode *again)
+{
+	return err_set(r->e, ERR_CONFIG, "%s:%u:%u: '%s' is set twice (first on line %u); keep one", r->name,
+		       again->line, again->column, again->text, first->line);
+}
+
+/* By name, then in the file's order. */
+static int by_key(const void *a, const void *b)
+{
+	const struct ynode *x = *(struct ynode *const *)a, *y = *(struct ynode *const *)b;
+	int c = strcmp(x->text, y->text);
+	if (c)
+		return c;
+	return x->line != y->line ? (x->line < y->line ? -1 : 1) : (x->column < y->column ? -1 : x->column > y->column);
+}
+
+#define SCAN_MAX 64		/* keys that are compared one by one as they come; more are sorted */
+
+static int check_many(struct reader *r, const struct ynode *map)
+{
+	const struct ynode **keys = malloc(map->n * sizeof(*keys));
+	if (!keys)
+		return err_set(r->e, ERR_MEMORY, "out of memory");
+	for (size_t i = 0; i < map->n; i++)
+		keys[i] = map->pairs[i].key;
+	qsort(keys, map->n, sizeof(*keys), by_key);
+	int rc = 0;
+	for (size_t i = 1; rc == 0 && i < map->n; i++)
+		if (strcmp(keys[i - 1]->text, keys[i]->text) == 0)
+			rc = twice(r, keys[i - 1], keys[i]);
+	free(keys);
+	return rc;
+}
+
 static int read_map(struct reader *r, struct ynode *map, int depth)
 {
 	for (;;) {
@@ -102,7 +136,7 @@ static int read_map(struct reader *r, struct ynode *map, int depth)
 			return rc;
 		if (ev.type == YAML_MAPPING_END_EVENT) {
 			yaml_event_delete(&ev);
-			return 0;
+			return map->n > SCAN_MAX ? check_many(r, map) : 0;
 		}
 		yaml_mark_t at = ev.start_mark;
 		struct ynode *key = NULL, *value = NULL;
@@ -111,12 +145,9 @@ static int read_map(struct reader *r, struct ynode *map, int depth)
 			return rc;
 		if (key->kind != YDOC_SCALAR)
 			return bad(r, &at, "a key must be a plain word");
-		for (size_t i = 0; i < map->n; i++)
+		for (size_t i = 0; i < map->n && map->n <= SCAN_MAX; i++)
 			if (strcmp(map->pairs[i].key->text, key->text) == 0)
-				return err_set(r->e, ERR_CONFIG,
-					       "%s:%u:%u: '%s' is set twice (first on line %u); keep one",
-					       r->name, key->line, key->column, key->text,
-					       map->pairs[i].key->line);
+				return twice(r, map->pairs[i].key, key);
 		rc = next(r, &ev);
 		if (rc < 0)
 			return rc;

@@ -20,7 +20,8 @@ $(O)/man/exporter_dump: $(call obj,$(MAN_EXPORTER_SRC) $(sort $(wildcard base/*.
 
 .PHONY: generated
 generated: $(O)/powerstack $(O)/man/exporter_dump
-	$(Q)mkdir -p $(OUT)/man $(OUT)/completion
+	$(Q)mkdir -p $(OUT)/man $(OUT)/completion $(OUT)/docs
+	$(Q)man/fill.sh $(O)/powerstack docs/inventory.md.in >$(OUT)/docs/inventory.md
 	$(Q)for page in powerstack.1 inventory.yml.5; do \
 		man/fill.sh $(O)/powerstack man/$$page.in >$(OUT)/man/$$page || exit 1; done
 	$(Q)man/fill.sh $(O)/man/exporter_dump man/powerstack-exporter.8.in >$(OUT)/man/powerstack-exporter.8

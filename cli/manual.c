@@ -152,11 +152,20 @@ static void dump_keys(void)
 	puts(".El");
 }
 
+static void dump_reference(void)
+{
+	AUTO_BUF struct buf out;
+	buf_init(&out, 1 << 20);
+	if (inventory_reference(&out) == 0)
+		fputs(buf_str(&out), stdout);
+}
+
 int verb_dump(struct cli *cli, int argc, char **argv)
 {
 	static const struct { const char *what; void (*print)(void); } dumps[] = {
 		{ "verbs", dump_verbs }, { "options", dump_options }, { "examples", dump_examples },
 		{ "parts", dump_parts }, { "checks", dump_checks }, { "keys", dump_keys },
+		{ "reference", dump_reference },
 	};
 	struct err e = { 0 };
 	for (size_t i = 0; i < COUNT(dumps); i++)

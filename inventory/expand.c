@@ -677,7 +677,8 @@ static int expand(struct expander *x, size_t host, const char *text, const struc
 	AUTO_BUF struct buf out;
 	buf_init(&out, TEXT_MAX);
 	for (size_t nth = 0; open; nth++) {
-		buf_add(&out, s, (size_t)(open - s));
+		if (open > s)
+			buf_add(&out, s, (size_t)(open - s));
 		r.nth = nth;
 		if (open[1] != '{')
 			return bad(&r, "'%.2s' is not understood; %s", open, expand_understood);

@@ -154,5 +154,7 @@ struct inventory_key {
 bool inventory_key_at(size_t i, struct inventory_key *ret);
 /* What must hold between the keys, one sentence per rule, for docs; NULL behind the last. */
 const char *inventory_rule_at(size_t i);
+/* Both as Markdown: the reference part of docs/inventory.md. */
+int inventory_reference(struct buf *out);
 
 #endif
