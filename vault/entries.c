@@ -417,14 +417,17 @@ bool vault_name_ok(const char *name)
 	return n > 0 && n <= VAULT_NAME_MAX && !name[n] && strcmp(name, NESTED_KEY) != 0;
 }
 
-/* Reads `name:` and the blanks behind it. */
+/* Reads `name:` and the blanks behind it. What turns out to be no name may be a secret in the wrong
+ * place: it is not copied. */
 static int read_name(struct scan *s, struct entry *t)
 {
 	int quote = peek(s, 0) == '"' || peek(s, 0) == '\'' ? peek(s, 0) : 0;
-	size_t n = 0;
 	s->at += quote != 0;
-	while (name_character(peek(s, 0), n == 0) && n < VAULT_NAME_MAX)
-		t->name[n++] = s->p[s->at++];
+	size_t n = 0, from = s->at;
+	while (name_character(peek(s, 0), n == 0) && n < VAULT_NAME_MAX) {
+		s->at++;
+		n++;
+	}
 	if (quote && peek(s, 0) == quote)
 		s->at++;
 	else if (quote)
@@ -436,6 +439,7 @@ static int read_name(struct scan *s, struct entry *t)
 	if (!at_end_of_line(s) && peek(s, 0) != ' ')
 		return bad(s, "a space is missing behind the colon");
 	skip_spaces(s);
+	memcpy(t->name, s->p + from, n);
 	t->name[n] = '\0';
 	t->from = t->to = s->at;
 	return 0;
