@@ -53,14 +53,26 @@ void mdoc_sentence(FILE *out, const char *s)
 	mdoc_text(out, line);
 }
 
+/* A long option; its dashes are printed as they are typed. */
+static void put_long(FILE *out, const char *prefix, const char *name)
+{
+	fprintf(out, "Fl \\-%s", prefix);
+	for (; *name; name++)
+		fprintf(out, "%s%c", *name == '-' ? "\\" : "", *name);
+}
+
 static void put_head(FILE *out, const struct opt *o)
 {
 	fputs(".It ", out);
 	if (o->letter)
 		fprintf(out, "Fl %c%s%s , ", o->letter, o->arg ? " Ar " : "", o->arg ? o->arg : "");
-	fprintf(out, "Fl \\-%s%s%s", o->name, o->arg ? " Ar " : "", o->arg ? o->arg : "");
-	if (o->negatable)
-		fprintf(out, " , Fl \\-no-%s", o->name);
+	put_long(out, "", o->name);
+	if (o->arg)
+		fprintf(out, " Ar %s", o->arg);
+	if (o->negatable) {
+		fputs(" , ", out);
+		put_long(out, "no\\-", o->name);
+	}
 	fputc('\n', out);
 }
 

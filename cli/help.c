@@ -113,8 +113,10 @@ void help_verb(FILE *out, const struct verb *v)
 	}
 	if (v->complete && (strcmp(v->complete, "part") == 0 || strcmp(v->complete, "check") == 0)) {
 		fputs("\nparts:\n", out);
-		for (const struct part *p = parts; p->name; p++)
-			fprintf(out, "  %-12s  %s\n", p->name, p->summary);
+		for (const struct part *p = parts; p->name; p++) {
+			fprintf(out, "  %-12s  ", p->name);
+			print_wrapped(out, p->summary, 16, true);
+		}
 	}
 	if (v->complete && strcmp(v->complete, "check") == 0)
 		print_checks(out);

@@ -123,7 +123,7 @@ int live_view_row(const struct live_view *v, const struct report_row *row, struc
 {
 	char took[24];
 	bool bad = row_is_bad(row->outcome);
-	if (!bad && (v->quiet || (row->outcome == OUT_OK && !v->show_ok)))
+	if (!bad && (v->quiet || (row->outcome != OUT_CHANGED && !v->show_ok)))
 		return 0;
 	int width = 0;
 	for (size_t i = 0; i < v->n; i++) {

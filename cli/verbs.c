@@ -33,7 +33,7 @@ const struct opt global_opts[] = {
 	  .complete = "dir" },
 	{ "json", 0, OPT_FLAG, NULL, "print one JSON object on standard output and nothing else",
 	  AT(json) },
-	{ "verbose", 'v', OPT_COUNT, NULL, "also show what needed no change", AT(verbose) },
+	{ "verbose", 'v', OPT_COUNT, NULL, "also show what needed no change or was not tried", AT(verbose) },
 	{ "quiet", 'q', OPT_FLAG, NULL, "show failures only", AT(quiet) },
 	{ "color", 0, OPT_ENUM, "WHEN", "auto, always or never; auto heeds NO_COLOR and TERM", AT(color),
 	  .values = color_words },

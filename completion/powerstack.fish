@@ -95,7 +95,7 @@ complete -c powerstack -l accept-new-host-keys -d 'trust and remember the key of
 complete -c powerstack -l ssh-config -r -F -d 'use FILE instead of ~/.ssh/config'
 complete -c powerstack -l log-dir -r -F -d 'where the log of the run goes; default: logs'
 complete -c powerstack -l json -d 'print one JSON object on standard output and nothing else'
-complete -c powerstack -s v -l verbose -d 'also show what needed no change'
+complete -c powerstack -s v -l verbose -d 'also show what needed no change or was not tried'
 complete -c powerstack -s q -l quiet -d 'show failures only'
 complete -c powerstack -l color -x -a 'auto always never' -d 'auto, always or never; auto heeds NO_COLOR and TERM'
 complete -c powerstack -l no-progress -d 'plain lines instead of the live display'

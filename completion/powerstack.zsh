@@ -29,7 +29,7 @@ _powerstack() {
 		'--ssh-config=[use FILE instead of ~/.ssh/config]:FILE:_files'
 		'--log-dir=[where the log of the run goes; default\: logs]:DIR:_files -/'
 		'--json[print one JSON object on standard output and nothing else]'
-		'*'{-v,--verbose}'[also show what needed no change]'
+		'*'{-v,--verbose}'[also show what needed no change or was not tried]'
 		'(-q --quiet)'{-q,--quiet}'[show failures only]'
 		'--color=[auto, always or never; auto heeds NO_COLOR and TERM]:WHEN:(auto always never)'
 		'--no-progress[plain lines instead of the live display]'

@@ -102,6 +102,8 @@ Test(live, rows)
 		{ .outcome = OUT_CHANGED, .want = "ho1      changed  nfs-server/unit: no such file (1.5s)\n" },
 		{ .outcome = OUT_CHANGED, .check = true, .want = "ho1      would change  nfs-server/unit: no such file (1.5s)\n" },
 		{ .outcome = OUT_OK, .want = "" },
+		{ .outcome = OUT_SKIPPED, .want = "" },
+		{ .outcome = OUT_SKIPPED, .ok = true, .want = "ho1      skipped  nfs-server/unit: no such file (1.5s)\n" },
 		{ .outcome = OUT_OK, .ok = true, .want = "ho1      ok  nfs-server/unit: no such file (1.5s)\n" },
 		{ .outcome = OUT_CHANGED, .quiet = true, .want = "" },
 		{ .outcome = OUT_REFUSED, .quiet = true, .want = "ho1      refused  nfs-server/unit: no such file (1.5s)\n" },
