@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "provision/remote/agent.h"
 #include "provision/remote/conn.h"
 #include "provision/remote/text.h"
 
@@ -15,6 +16,7 @@ struct tried {
 	struct hop *h;
 	const struct bound *b;
 	struct buf text;
+	struct strv offered;	/* base64 public keys */
 	bool locked;		/* a key file needs a passphrase that the agent would know */
 	bool partial;
 };
@@ -72,6 +74,29 @@ static int locked_key(const char *prompt, char *buf, size_t len, int echo, int v
 	return -1;
 }
 
+/* The public half of a key file, also of one with a passphrase: from FILE.pub or from an OpenSSH key itself. */
+static void public_half(const char *path, struct strv *ret)
+{
+	char pub[1100];
+	ssh_key key = NULL;
+	char *base64 = NULL;
+	snprintf(pub, sizeof(pub), "%s.pub", path);
+	if (ssh_pki_import_pubkey_file(pub, &key) != SSH_OK && ssh_pki_import_pubkey_file(path, &key) != SSH_OK)
+		return;
+	if (ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
+		strv_push(ret, base64);
+	ssh_string_free_char(base64);
+	ssh_key_free(key);
+}
+
+static void done_with(struct tried *t, ssh_key key)
+{
+	char *base64 = NULL;
+	if (ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK)
+		strv_push(&t->offered, base64);
+	ssh_string_free_char(base64);
+}
+
 static int try_file(struct tried *t, const char *path, bool must, struct err *e)
 {
 	ssh_key key = NULL;
@@ -83,28 +108,32 @@ static int try_file(struct tried *t, const char *path, bool must, struct err *e)
 	}
 	int rc = ssh_pki_import_privkey_file(path, NULL, locked_key, &locked, &key);
 	if (rc != SSH_OK) {
-		if (locked)
-			t->locked = true;
+		t->locked |= locked;
 		note_file(t, path, locked ? " (it has a passphrase)" : " (not a key that libssh reads)");
 		return 0;
 	}
 	note_file(t, path, "");
 	int r = LOGIN_LOOP(t, ssh_userauth_publickey(t->h->ssh, NULL, key), e);
+	done_with(t, key);
 	ssh_key_free(key);
 	return r;
 }
 
-static int try_files(struct tried *t, struct err *e)
+/* The files named for this host, by the inventory or by ~/.ssh/config. */
+static int try_named_files(struct tried *t, struct err *e)
 {
 	const struct strv *given = &t->h->conf.identities;
-	for (size_t i = 0; i < given->n; i++) {
-		int r = try_file(t, given->v[i], true, e);
-		if (r)
-			return r;
-	}
-	if (given->n || t->h->key_file)
-		return 0;
+	int r = t->h->key_file ? try_file(t, t->h->key_file, true, e) : 0;
+	for (size_t i = 0; i < given->n && r == 0; i++)
+		r = try_file(t, given->v[i], true, e);
+	return r;
+}
+
+static int try_default_files(struct tried *t, struct err *e)
+{
 	char home[1024];
+	if (t->h->key_file || t->h->conf.identities.n)
+		return 0;
 	int r = sshconf_home(home, sizeof(home), e);
 	for (size_t i = 0; i < COUNT(default_keys) && r == 0; i++) {
 		char path[1100];
@@ -116,14 +145,42 @@ static int try_files(struct tried *t, struct err *e)
 
 static int try_agent(struct tried *t, struct err *e)
 {
-	const char *path = t->h->conf.identity_agent;
-	const char *env = getenv("SSH_AUTH_SOCK");
-	if (path ? !*path : !env || !*env)
+	const struct sshconf *conf = &t->h->conf;
+	const char *path = conf->identity_agent ? conf->identity_agent : getenv("SSH_AUTH_SOCK");
+	if (!path || !*path)
 		return 0;
-	if (path && ssh_options_set(t->h->ssh, SSH_OPTIONS_IDENTITY_AGENT, path) < 0)
+	AUTO_STRV struct strv first = { 0 };
+	if (t->h->key_file)
+		public_half(t->h->key_file, &first);
+	for (size_t i = 0; i < conf->identities.n; i++)
+		public_half(conf->identities.v[i], &first);
+	struct agent_choice choice = { .first = &first, .skip = &t->offered, .only = conf->identities_only };
+	struct agent *a = NULL;
+	int fd = -1;
+	unsigned keys = 0;
+	int r = agent_start(path, &choice, t->b, &a, &fd, &keys, e);
+	if (r == -(int)ERR_UNREACHABLE) {
+		note(t, e->msg);
+		err_clear(e);
 		return 0;
-	note(t, "the agent's keys");
-	return LOGIN_LOOP(t, ssh_userauth_agent(t->h->ssh, NULL), e);
+	}
+	if (r < 0)
+		return err_wrap(e, HOST_FMT "the ssh agent", HOST_ARGS(t->c, t->h));
+	if (!a) {
+		note(t, "the agent (no other key)");
+		return 0;
+	}
+	char text[64];
+	snprintf(text, sizeof(text), "%u key%s of the agent", keys, keys == 1 ? "" : "s");
+	note(t, text);
+	if (ssh_set_agent_socket(t->h->ssh, fd) < 0) {
+		close(fd);
+		agent_stop(a);
+		return err_set(e, ERR_BUG, HOST_FMT "libssh takes no agent", HOST_ARGS(t->c, t->h));
+	}
+	r = LOGIN_LOOP(t, ssh_userauth_agent(t->h->ssh, NULL), e);
+	agent_stop(a);
+	return r;
 }
 
 static int try_keyboard(struct tried *t, const char *password, struct err *e)
@@ -198,13 +255,11 @@ int conn_login(struct conn *c, struct hop *h, const struct bound *b, struct err 
 {
 	struct tried t = { .c = c, .h = h, .b = b };
 	buf_init(&t.text, 4096);
-	int r = 0;
-	if (h->key_file)
-		r = try_file(&t, h->key_file, true, e);
+	int r = try_named_files(&t, e);
 	if (r == 0)
 		r = try_agent(&t, e);
 	if (r == 0)
-		r = try_files(&t, e);
+		r = try_default_files(&t, e);
 	if (r == 0 && c->password && h == conn_target(c)) {
 		if (!t.text.len)	/* nothing was sent yet: only an answer lists the methods */
 			r = LOGIN_LOOP(&t, ssh_userauth_none(h->ssh, NULL), e);
@@ -216,5 +271,6 @@ int conn_login(struct conn *c, struct hop *h, const struct bound *b, struct err 
 	if (r == 0)
 		r = refused(&t, e);
 	buf_clear(&t.text);
+	strv_clear(&t.offered);
 	return r < 0 ? r : 0;
 }
