@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define PREFIX_MAX 256	/* all that is neither script nor argument, rounded up */
+
 static const char *const sudo_words[] = {
 	[CMDLINE_NO_SUDO] = "",
 	[CMDLINE_SUDO] = "sudo -n -- ",
@@ -38,7 +40,7 @@ static size_t quoted_len(const char *s)
 int cmdline_make(struct buf *out, enum cmdline_sudo sudo, unsigned timeout_s,
 		 const char *script_text, const char *const *argv, struct err *e)
 {
-	size_t total = 128 + quoted_len(script_text), args = 0;
+	size_t total = PREFIX_MAX + quoted_len(script_text), args = 0;
 	for (const char *const *a = argv; a && *a; a++, args++)
 		total += 1 + quoted_len(*a);
 	if (total > CMDLINE_MAX)

@@ -128,7 +128,7 @@ bool khost_line_matches(const char *line, size_t len, const char *name, struct k
 	const char *w;
 	size_t at = 0, n = word(line, len, &at, &w);
 	struct khost_line l = { 0 };
-	if (!n || *w == '#')
+	if (!n || *w == '#' || memchr(line, '\0', len))
 		return false;
 	if (*w == '@') {
 		l.revoked = n == 8 && memcmp(w, "@revoked", 8) == 0;
