@@ -294,9 +294,6 @@ static int reply_default(ssh_session ssh, ssh_message msg, void *arg)
 
 static int set_options(struct conn *c, struct hop *h, const struct khosts *known, struct err *e)
 {
-	/* AES-GCM is faster than ChaCha20 wherever the processor has AES; libssh's own order is the other one */
-	static const char ciphers[] = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,"
-				      "chacha20-poly1305@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr";
 	bool no = false;
 	int compress = h->conf.compression;
 	long timeout_s = 3600;		/* never used: nothing blocks */
@@ -308,8 +305,10 @@ static int set_options(struct conn *c, struct hop *h, const struct khosts *known
 	r |= ssh_options_set(h->ssh, SSH_OPTIONS_USER, h->user);
 	r |= ssh_options_set(h->ssh, SSH_OPTIONS_KNOWNHOSTS, "/dev/null");
 	r |= ssh_options_set(h->ssh, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
-	r |= ssh_options_set(h->ssh, SSH_OPTIONS_CIPHERS_C_S, k->ciphers ? k->ciphers : ciphers);
-	r |= ssh_options_set(h->ssh, SSH_OPTIONS_CIPHERS_S_C, k->ciphers ? k->ciphers : ciphers);
+	if (k->ciphers) {
+		r |= ssh_options_set(h->ssh, SSH_OPTIONS_CIPHERS_C_S, k->ciphers);
+		r |= ssh_options_set(h->ssh, SSH_OPTIONS_CIPHERS_S_C, k->ciphers);
+	}
 	if (k->macs) {
 		r |= ssh_options_set(h->ssh, SSH_OPTIONS_HMAC_C_S, k->macs);
 		r |= ssh_options_set(h->ssh, SSH_OPTIONS_HMAC_S_C, k->macs);

@@ -22,7 +22,7 @@ done <<'ROWS'
 base
 inventory base/
 vault base/
-provision/remote base/
+provision/remote provision/files.h base/
 provision/engine provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision/steps provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision/recipes provision/provision.h provision/steps/ provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ssh layer on a command line, for the suites of tests/ssh and for measuring. Options are NAME=VALUE words:
  *	client [address= port= user= key= known= jump= config= password= sudo-password= connect-timeout=
- *	        accept=1 cancel-ms=] VERB...
+ *	        accept=1 cancel-ms= rss=1] VERB...
  * verbs (several: separated by a word "+", all in one session):
  *	run [sudo=1 any=1 in=FILE secret=TEXT timeout=S max=N] SCRIPT [ARG...]
- *	hold SCRIPT [ARG...]	drop	none	upload FILE DEST MODE OWNER [sudo=1]
+ *	hold SCRIPT [ARG...]	drop	none	upload [sudo=1 sha=SUM timeout=S] FILE DEST MODE OWNER
  * Prints what the command wrote, then "status N"; an error is "error KIND: text" and exit status 100+KIND. */
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,15 +13,16 @@
 #include <sys/resource.h>
 
 #include "base/cleanup.h"
-#include "provision/remote/session.h"
+#include "provision/remote/upload.h"
 
 static const char *option(int argc, char **argv, const char *name)
 {
 	size_t n = strlen(name);
+	const char *last = NULL;
 	for (int i = 0; i < argc; i++)
 		if (argv[i] && strncmp(argv[i], name, n) == 0 && argv[i][n] == '=')
-			return argv[i] + n + 1;
-	return NULL;
+			last = argv[i] + n + 1;
+	return last;
 }
 
 static int failed(const struct err *e)
@@ -31,12 +32,20 @@ static int failed(const struct err *e)
 	return 100 + (int)e->kind;
 }
 
-/* Words "name=value" in front of a verb's own words. */
+/* How many words in front are options; a later one wins. */
 static int options(int argc, char **argv)
 {
+	static const char *const names[] = { "address", "port", "user", "key", "known", "jump", "config", "password",
+					     "sudo-password", "connect-timeout", "accept", "cancel-ms", "rss", "name",
+					     "sudo", "any", "in", "secret", "timeout", "max", "sha" };
 	int n = 0;
-	while (n < argc && strchr(argv[n], '=') && strcspn(argv[n], "=") < strcspn(argv[n], " /'\"$;\n"))
-		n++;
+	for (; n < argc; n++) {
+		size_t len = strcspn(argv[n], "="), i = 0;
+		while (i < COUNT(names) && (strlen(names[i]) != len || strncmp(names[i], argv[n], len) != 0))
+			i++;
+		if (i == COUNT(names) || argv[n][len] != '=')
+			break;
+	}
 	return n;
 }
 
@@ -108,12 +117,42 @@ static int command(struct session *s, bool hold, int argc, char **argv)
 	return 0;
 }
 
+static int upload(struct session *s, int argc, char **argv)
+{
+	static const char *const did[] = { [UPLOAD_SAME] = "same", [UPLOAD_FIXED] = "fixed", [UPLOAD_NEW] = "new" };
+	int n = options(argc, argv);
+	if (argc - n < 4)
+		return fprintf(stderr, "upload FILE DEST MODE OWNER\n"), 2;
+	AUTO_CLOSE int fd = open(argv[n], O_RDONLY | O_CLOEXEC);
+	uint64_t last = 0;
+	struct upload u = {
+		.path = argv[n + 1],
+		.mode = (unsigned)strtoul(argv[n + 2], NULL, 8),
+		.owner = argv[n + 3],
+		.in_file = true,
+		.in_fd = fd,
+		.sha256 = option(n, argv, "sha"),
+		.flags = option(n, argv, "sudo") ? CMD_SUDO : 0,
+		.timeout_s = number(option(n, argv, "timeout")),
+		.progress = progress,
+		.progress_ctx = &last,
+	};
+	enum upload_did what;
+	struct err e = { 0 };
+	if (session_upload(s, &u, &what, &e) < 0)
+		return failed(&e);
+	printf("%s\n", did[what]);
+	return 0;
+}
+
 static int verb(struct session *s, int argc, char **argv)
 {
 	if (argc < 1)
 		return 2;
 	if (strcmp(argv[0], "run") == 0 || strcmp(argv[0], "hold") == 0)
 		return command(s, argv[0][0] == 'h', argc - 1, argv + 1);
+	if (strcmp(argv[0], "upload") == 0)
+		return upload(s, argc - 1, argv + 1);
 	if (strcmp(argv[0], "drop") == 0)
 		return session_drop(s), 0;
 	if (strcmp(argv[0], "none") == 0)
@@ -153,6 +192,7 @@ int main(int argc, char **argv)
 		.connect_timeout_s = number(option(n, argv, "connect-timeout")),
 		.cancel = &cancel,
 	};
+	bool rss = option(n, argv, "rss");
 	pthread_t thread;
 	unsigned cancel_ms = number(option(n, argv, "cancel-ms"));
 	if (cancel_ms)
@@ -174,7 +214,7 @@ int main(int argc, char **argv)
 	}
 	if (cancel_ms)
 		pthread_join(thread, NULL);
-	if (option(argc < 8 ? argc : 8, argv, "rss")) {
+	if (rss) {
 		struct rusage u;
 		getrusage(RUSAGE_SELF, &u);
 		fprintf(stderr, "maxrss %ld KiB\n", u.ru_maxrss);
