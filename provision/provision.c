@@ -35,19 +35,9 @@ static void door_ran(void *ctx, const char *host, const struct cmd *cmd, const s
 }
 
 /* The secret that a reference names; NULL when it names none. */
-static int find_secret(const struct vault *vault, const struct host *host, const char *key,
-		       struct secret_ref ref, const struct secret **ret, struct err *e)
+static const struct secret *find_secret(const struct vault *vault, struct secret_ref ref)
 {
-	*ret = NULL;
-	if (!ref.entry)
-		return 0;
-	*ret = vault ? vault_get(vault, ref.entry) : NULL;
-	if (!*ret)
-		return err_set(e, ERR_CONFIG,
-			       "host '%s': %s is in the vault's entry '%s', which is not there; "
-			       "add it with 'powerstack vault set %s'",
-			       host->name, key, ref.entry, ref.entry);
-	return 0;
+	return vault && ref.entry ? vault_get(vault, ref.entry) : NULL;
 }
 
 static int door_open(void *ctx, const struct host *host, struct session **ret, struct err *e)
@@ -61,13 +51,9 @@ static int door_open(void *ctx, const struct host *host, struct session **ret, s
 		.key_file = host->key_file,
 		.known_hosts = host->known_hosts_file,
 		.jump = host->jump,
+		.password = find_secret(d->vault, host->ssh_password),
+		.sudo_password = find_secret(d->vault, host->become_password),
 	};
-	int rc = find_secret(d->vault, host, "ansible_password", host->ssh_password, &t.password, e);
-	if (rc == 0)
-		rc = find_secret(d->vault, host, "ansible_become_password", host->become_password,
-				 &t.sudo_password, e);
-	if (rc < 0)
-		return rc;
 	struct ssh_policy policy = {
 		.accept_new_host_keys = d->o->accept_new_host_keys,
 		.config_file = d->o->ssh_config,
@@ -109,40 +95,22 @@ static void inside_end(struct inside *in)
 	pthread_mutex_destroy(&in->door.mutex);
 }
 
-int provision_run(enum walk w, const struct inventory *inv, const struct vault *vault,
-		  const struct run_options *o, struct report *ret, struct err *e)
-{
-	struct inside in;
-	inside_begin(&in, vault, o);
-	int rc = run_walk(w, inv, vault, &in.o, ret, e);
-	inside_end(&in);
-	return rc;
-}
-
-int provision_verify(const struct inventory *inv, const struct vault *vault,
-		     const struct run_options *o, struct verify_report *ret, struct err *e)
-{
-	struct inside in;
-	inside_begin(&in, vault, o);
-	int rc = run_verify(inv, vault, &in.o, ret, e);
-	inside_end(&in);
-	return rc;
-}
-
 /* Which part needs which entry. A NULL part is needed to talk to the host at all. */
 struct need {
 	const char *part;
+	const char *key;	/* the inventory's, for messages */
 	bool of_host;		/* offset is in struct host, else in struct inventory */
 	size_t offset;		/* of the struct secret_ref */
 };
 static const struct need needs[] = {
-	{ NULL, true, offsetof(struct host, ssh_password) },
-	{ NULL, true, offsetof(struct host, become_password) },
-	{ "exporter", true, offsetof(struct host, bmc_user) },
-	{ "exporter", true, offsetof(struct host, bmc_password) },
-	{ "k3s", false, offsetof(struct inventory, token) },
-	{ "rancher", false, offsetof(struct inventory, bootstrap_password) },
-	{ "monitoring", false, offsetof(struct inventory, grafana_admin_password) },
+	{ NULL, "ansible_password", true, offsetof(struct host, ssh_password) },
+	{ NULL, "ansible_become_password", true, offsetof(struct host, become_password) },
+	{ "exporter", "bmc_user", true, offsetof(struct host, bmc_user) },
+	{ "exporter", "bmc_password", true, offsetof(struct host, bmc_password) },
+	{ "k3s", "token", false, offsetof(struct inventory, token) },
+	{ "rancher", "bootstrap_password", false, offsetof(struct inventory, bootstrap_password) },
+	{ "monitoring", "grafana_admin_password", false,
+	  offsetof(struct inventory, grafana_admin_password) },
 };
 
 /* Named itself, or by the id of one of its checks, or nothing is named. */
@@ -173,37 +141,96 @@ static bool part_is_done(const struct run_options *o, const char *part)
 	return false;
 }
 
-static int add_entry(struct strv *entries, const void *base, size_t offset, struct err *e)
+/* Calls each(ctx, ...) with every entry that is needed; host is NULL for the cluster's own keys. */
+static int each_need(const struct inventory *inv, const struct run_options *o,
+		     int (*each)(void *ctx, const char *entry, const char *key,
+				 const struct host *host, struct err *e),
+		     void *ctx, struct err *e)
 {
-	const struct secret_ref *ref = (const void *)((const char *)base + offset);
-	if (!ref->entry || strv_find(entries, ref->entry) >= 0)
+	AUTO_FREE const struct host **hosts = NULL;
+	size_t nhosts = 0;
+	int rc = plan_hosts(inv, o->limit, &hosts, &nhosts, e);
+	for (size_t i = 0; rc == 0 && i < COUNT(needs); i++) {
+		const struct need *need = &needs[i];
+		if (need->part && !(part_chosen(o, need->part) && part_is_done(o, need->part)))
+			continue;
+		for (size_t h = 0; rc == 0 && h < (need->of_host ? nhosts : 1); h++) {
+			const struct host *host = need->of_host ? hosts[h] : NULL;
+			const void *base = host ? (const void *)host : inv;
+			const struct secret_ref *ref =
+				(const void *)((const char *)base + need->offset);
+			if (ref->entry)
+				rc = each(ctx, ref->entry, need->key, host, e);
+		}
+	}
+	return rc;
+}
+
+static int add_entry(void *ctx, const char *entry, const char *key, const struct host *host,
+		     struct err *e)
+{
+	struct strv *entries = ctx;
+	(void)key;
+	(void)host;
+	if (strv_find(entries, entry) >= 0 || strv_push(entries, entry) == 0)
 		return 0;
-	return strv_push(entries, ref->entry) < 0 ?
-		       err_set(e, ERR_MEMORY, "out of memory for the vault's entries") :
-		       0;
+	return err_set(e, ERR_MEMORY, "out of memory for the vault's entries");
 }
 
 int provision_secrets(const struct inventory *inv, const struct run_options *o,
 		      struct strv *ret_entries, struct err *e)
 {
-	AUTO_FREE const struct host **hosts = NULL;
-	size_t nhosts = 0;
-	int rc = plan_hosts(inv, o->limit, &hosts, &nhosts, e);
+	AUTO_STRV struct strv entries = { 0 };
+	int rc = each_need(inv, o, add_entry, &entries, e);
 	if (rc < 0)
 		return rc;
-	AUTO_STRV struct strv entries = { 0 };
-	for (size_t i = 0; i < COUNT(needs); i++) {
-		const char *part = needs[i].part;
-		if (part && !(part_chosen(o, part) && part_is_done(o, part)))
-			continue;
-		for (size_t h = 0; h < nhosts && rc == 0 && needs[i].of_host; h++)
-			rc = add_entry(&entries, hosts[h], needs[i].offset, e);
-		if (rc == 0 && !needs[i].of_host)
-			rc = add_entry(&entries, inv, needs[i].offset, e);
-		if (rc < 0)
-			return rc;
-	}
 	*ret_entries = entries;
 	entries = (struct strv){ 0 };
 	return 0;
+}
+
+static int check_entry(void *ctx, const char *entry, const char *key, const struct host *host,
+		       struct err *e)
+{
+	const struct vault *vault = *(const struct vault **)ctx;
+	if (vault && vault_get(vault, entry))
+		return 0;
+	return err_set(e, ERR_CONFIG,
+		       "%s%s%s%s is in the vault's entry '%s', which is not there; "
+		       "add it with 'powerstack vault set %s'",
+		       host ? "host '" : "", host ? host->name : "", host ? "': " : "", key, entry,
+		       entry);
+}
+
+/* Whatever will be needed is there before the first host is talked to. */
+static int check_vault(const struct inventory *inv, const struct vault *vault,
+		       const struct run_options *o, struct err *e)
+{
+	return each_need(inv, o, check_entry, &vault, e);
+}
+
+int provision_run(enum walk w, const struct inventory *inv, const struct vault *vault,
+		  const struct run_options *o, struct report *ret, struct err *e)
+{
+	int rc = check_vault(inv, vault, o, e);
+	if (rc < 0)
+		return rc;
+	struct inside in;
+	inside_begin(&in, vault, o);
+	rc = run_walk(w, inv, vault, &in.o, ret, e);
+	inside_end(&in);
+	return rc;
+}
+
+int provision_verify(const struct inventory *inv, const struct vault *vault,
+		     const struct run_options *o, struct verify_report *ret, struct err *e)
+{
+	int rc = check_vault(inv, vault, o, e);
+	if (rc < 0)
+		return rc;
+	struct inside in;
+	inside_begin(&in, vault, o);
+	rc = run_verify(inv, vault, &in.o, ret, e);
+	inside_end(&in);
+	return rc;
 }

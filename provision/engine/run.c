@@ -307,6 +307,16 @@ static void close_site(struct site *site)
 	site->ssh = NULL;
 }
 
+static void leave_site(struct run *r, struct site *site)
+{
+	bool had = site->ssh != NULL;
+	close_site(site);
+	facts_free(site->facts);
+	site->facts = NULL;
+	if (had)
+		tell_phase(r, site, "done");
+}
+
 __attribute__((format(printf, 2, 3))) static void stop_site(struct site *site, const char *fmt, ...)
 {
 	if (site->stopped)
@@ -376,17 +386,17 @@ static void survey_site(struct run *r, struct site *site)
 	/* What is walked is asked again under the lock; the rest needs no connection any more. */
 	facts_free(site->facts);
 	site->facts = NULL;
-	if (!site->has_work || site->stopped || r->walk == WALK_CHECK) {
+	if (!site->has_work || site->stopped || r->walk == WALK_CHECK)
 		close_site(site);
-		tell_phase(r, site, site->stopped ? "failed" : "checked");
-	}
 }
 
 static void survey_each(void *ctx, size_t i)
 {
 	struct run *r = ctx;
-	if (r->sites[i].njobs)
-		survey_site(r, &r->sites[i]);
+	struct site *site = &r->sites[i];
+	if (site->njobs)
+		survey_site(r, site);
+	tell_phase(r, site, site->ssh ? "waiting" : "done");
 }
 
 /* Says who refuses. True when somebody does. */
@@ -428,6 +438,7 @@ static void settle_survey(struct run *r, const char *why)
 			}
 		}
 		settle_rest(r, site, site->jobs, site->njobs, site->stopped ? site->why : why);
+		leave_site(r, site);
 	}
 }
 
@@ -733,18 +744,6 @@ static void tell_unreachable_deps(const struct run *r, const struct job *j)
 			 d->plan->recipe->name, d->site->host->name);
 		tell_phase(r, j->site, text);
 	}
-}
-
-static void leave_site(struct run *r, struct site *site)
-{
-	bool had = site->ssh != NULL;
-	close_site(site);
-	facts_free(site->facts);
-	site->facts = NULL;
-	if (had)
-		tell_phase(r, site, site->unreachable ? "connection lost" :
-				    site->stopped     ? "failed" :
-							"done");
 }
 
 static void walk_work(void *ctx)

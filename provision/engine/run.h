@@ -15,7 +15,8 @@
 
 /* Live events, from any thread but never two at once. */
 enum event_kind {
-	EV_HOST,		/* a host's phase changed: text says it ("connecting", "checking", "waiting for ho1", "done") */
+	EV_HOST,		/* a host's phase changed: text says it ("connecting", "checking", "locking", "waiting",
+				   "waiting for ho1"; the last one is "done", however it went) */
 	EV_STEP,		/* a step began on the host: recipe, step, text = does */
 	EV_ROW,			/* a row is final: row */
 	EV_PROGRESS,		/* done/total bytes of the step's transfer */

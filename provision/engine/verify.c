@@ -59,6 +59,11 @@ static void tell(const struct verify *v, const struct event *ev)
 		w->event(w->ctx, ev);
 }
 
+static void tell_phase(const struct verify *v, const struct spot *sp, const char *text)
+{
+	tell(v, &(struct event){ .kind = EV_HOST, .host = sp->host->name, .text = text });
+}
+
 static void settle(struct verify *v, struct spot *sp, struct item *it, enum verdict verdict,
 		   uint64_t began)
 {
@@ -170,7 +175,7 @@ static void lose_spot(struct spot *sp, const struct err *e)
 static void open_spot(struct verify *v, struct spot *sp)
 {
 	struct err e = { 0 };
-	tell(v, &(struct event){ .kind = EV_HOST, .host = sp->host->name, .text = "connecting" });
+	tell_phase(v, sp, "connecting");
 	if (v->o->open(v->o->open_ctx, sp->host, &sp->ssh, &e) == 0) {
 		sp->ssh->timeout_s = v->o->timeout_s;
 		return;
@@ -201,6 +206,7 @@ static void verify_spot(struct verify *v, struct spot *sp)
 			break;
 		}
 		struct err e = { 0 };
+		tell_phase(v, sp, pause == PAUSE_FIRST_MS ? "checking" : "asking again");
 		int rc = ask_once(v, sp, began, &e);
 		if (rc == -(int)ERR_UNREACHABLE)
 			lose_spot(sp, &e);
@@ -211,16 +217,29 @@ static void verify_spot(struct verify *v, struct spot *sp)
 		}
 		left = first_deadline(v, sp, began);
 		if (left && !sp->lost) {
+			tell_phase(v, sp, "waiting to ask again");
 			pause_ms(v, pause < left ? pause : left);
 			pause = pause * 2 < PAUSE_MOST_MS ? pause * 2 : PAUSE_MOST_MS;
 		}
 	}
 }
 
+static bool spot_is_done(const struct spot *sp)
+{
+	for (size_t i = 0; i < sp->nitems; i++)
+		if (!sp->items[i].final)
+			return false;
+	return true;
+}
+
 static void verify_each(void *ctx, size_t i)
 {
 	struct verify *v = ctx;
-	verify_spot(v, &v->spots[i]);
+	struct spot *sp = &v->spots[i];
+	bool was_done = spot_is_done(sp);
+	verify_spot(v, sp);
+	if (spot_is_done(sp) && !was_done)
+		tell_phase(v, sp, "done");
 }
 
 /* The lowest phase above `above` (-1: the lowest) with an open row, or -1. */

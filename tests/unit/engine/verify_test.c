@@ -256,5 +256,11 @@ Test(provision, secrets_are_those_of_the_chosen_parts_and_hosts)
 	cr_assert_eq(provision_secrets(inv, &options, &got, &e), 0);
 	cr_assert_eq(got.n, 1);
 	strv_clear(&got);
+	options.limit = NULL;
+	cr_assert_eq(provision_run(WALK_CHECK, inv, NULL, &options, &(struct report){ 0 }, &e),
+		     -(int)ERR_CONFIG);
+	cr_assert_str_eq(e.msg, "host 'ho3': ansible_password is in the vault's entry 'login', which is "
+				"not there; add it with 'powerstack vault set login'");
+	cr_assert_eq(net->hosts[0]->opens, 0);
 	end();
 }
