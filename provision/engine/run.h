@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef PROVISION_ENGINE_RUN_H
 #define PROVISION_ENGINE_RUN_H
-/* The walking loop and verify's: run.c is the only caller of step_ops, verify.c of checks. */
+/* The walks and verify, with their options and what they tell while they work (site.h: how). */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -6,7 +6,8 @@
  * what must be true, and the ops that ask, check, apply and undo it. A check is one row of verify.
  *
  * Power by type: ask, check and judge are pure functions of a view; only apply and undo get a hand,
- * which holds the session. run.c is the only caller of any of them.
+ * which holds the session. engine/site.c is the only caller of ask and check, act.c of apply and
+ * undo, verify.c of checks.
  *
  *	deploy:		forward, goal PRESENT: apply what is ABSENT or DRIFTED, ask again, must be PRESENT
  *	deploy --check:	the first pass of deploy, and nothing behind it

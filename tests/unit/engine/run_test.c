@@ -464,6 +464,31 @@ Test(run, a_check_that_cannot_tell_fails_its_host_only)
 	cr_assert_eq(report.failed, 1);
 }
 
+Test(run, a_check_that_cannot_tell_holds_back_only_its_recipe_on_the_way_down)
+{
+	static const struct fake_question none[] = { { 0 } };
+	const struct step odd[] = {
+		{ .name = "odd", .does = "odd", .ops = &toy_ops,
+		  .arg = &(const struct toy){ .name = "odd", .value = "1" } },
+	};
+	const struct step plain[] = {
+		{ .name = "plain", .does = "plain", .ops = &toy_ops,
+		  .arg = &(const struct toy){ .name = "plain", .value = "1" } },
+	};
+	const char *const after_plain[] = { "plain", NULL };
+	const struct recipe r1 = { "plain", "r", "", ROLE_CONTROL, NULL, plain, 1 };
+	const struct recipe r2 = { "odd", "r", "", ROLE_CONTROL, after_plain, odd, 1 };
+	const struct recipe r3 = { "other", "r", "", ROLE_CONTROL, NULL, plain, 1 };
+	const struct recipe *const v[] = { &r1, &r2, &r3, NULL };
+	options.recipes = v;
+	net->questions = none;
+	fake_set(ho("ho1"), "answer", "thing:plain", "foreign plain");
+	cr_assert_eq(walk(WALK_DESTROY), 1);
+	expect_row("ho1", "odd", "odd", OUT_FAILED, "cannot tell");
+	expect_row("ho1", "other", "plain", OUT_OK, "");
+	expect_row("ho1", "plain", "plain", OUT_OK, "foreign");
+}
+
 Test(run, a_probe_that_fails_fails_its_host_before_any_change_there)
 {
 	fake_net_rearm(net);
