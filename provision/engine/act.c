@@ -99,7 +99,7 @@ static int act(struct run *r, struct job *j, struct slot *s, struct err *e)
 {
 	struct stage stage = { r, s };
 	struct hand hand = {
-		.view = site_view(r, j->site, job_facts(j)),
+		.view = site_view(r, j->site, site_job_facts(j)),
 		.ssh = j->site->ssh,
 		.progress = stage_progress,
 		.progress_ctx = &stage,
@@ -114,7 +114,7 @@ static int act(struct run *r, struct job *j, struct slot *s, struct err *e)
 	uint64_t began = now_ms();
 	int rc = (r->walk == WALK_DESTROY ? ops->undo : ops->apply)(s->step, &hand, e);
 	j->changed_at = j->site->changed_at = atomic_fetch_add(&r->clock, 1) + 1;
-	if (rc == 0 && (rc = job_gather(r, j, e)) < 0)
+	if (rc == 0 && (rc = site_gather_job(r, j, e)) < 0)
 		rc = err_wrap(e, "it was %s, but could not be checked afterwards",
 			      r->walk == WALK_DESTROY ? "taken back" : "applied");
 	if (rc == 0)
@@ -157,7 +157,7 @@ static int walk_slot(struct run *r, struct job *j, struct slot *s)
 /* Something that this job leans on changed after its facts were gathered. */
 static bool job_is_stale(const struct run *r, const struct job *j)
 {
-	uint64_t at = job_facts_at(j);
+	uint64_t at = site_job_facts_at(j);
 	if (j->site->changed_at > at)
 		return true;
 	for (size_t i = 0; i < j->plan->ndeps; i++)
@@ -166,11 +166,11 @@ static bool job_is_stale(const struct run *r, const struct job *j)
 	return false;
 }
 
-enum job_state job_walk(struct run *r, struct job *j)
+enum job_state act_on_job(struct run *r, struct job *j)
 {
 	struct err e = { 0 };
 	struct site *site = j->site;
-	if (enter_site(r, site, &e) < 0 || (job_is_stale(r, j) && job_gather(r, j, &e) < 0)) {
+	if (enter_site(r, site, &e) < 0 || (job_is_stale(r, j) && site_gather_job(r, j, &e) < 0)) {
 		fail_job(r, j, NULL, &e);
 		return site->unreachable ? JOB_UNREACHABLE : JOB_FAILED;
 	}

@@ -154,7 +154,7 @@ static void schedule_work(void *ctx)
 		pthread_mutex_unlock(&r->mutex);
 		enum job_state ended = JOB_DONE;
 		if (j) {
-			ended = job_walk(r, j);
+			ended = act_on_job(r, j);
 			site_settle_rest(r, site, j, 1,
 				    site->stopped ? site->why : "a step before it failed");
 			facts_free(j->facts);

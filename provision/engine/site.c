@@ -163,26 +163,26 @@ int site_gather(struct run *r, struct site *site, struct err *e)
 	return gather(r, site, &p, &site->facts, &site->facts_at, e);
 }
 
-int job_gather(struct run *r, struct job *j, struct err *e)
+int site_gather_job(struct run *r, struct job *j, struct err *e)
 {
 	__attribute__((cleanup(probe_clear))) struct probe p = { 0 };
 	ask_job(r, j, &p);
 	return gather(r, j->site, &p, &j->facts, &j->facts_at, e);
 }
 
-const struct facts *job_facts(const struct job *j)
+const struct facts *site_job_facts(const struct job *j)
 {
 	return j->facts ? j->facts : j->site->facts;
 }
 
-uint64_t job_facts_at(const struct job *j)
+uint64_t site_job_facts_at(const struct job *j)
 {
 	return j->facts ? j->facts_at : j->site->facts_at;
 }
 
 int slot_check(struct run *r, struct job *j, struct slot *s, struct err *e)
 {
-	struct view v = site_view(r, j->site, job_facts(j));
+	struct view v = site_view(r, j->site, site_job_facts(j));
 	struct finding found = { .is = ABSENT };
 	int rc = s->step->ops->check(s->step, &v, &found, e);
 	if (rc < 0)
@@ -200,8 +200,8 @@ char *slot_diff(const struct run *r, const struct job *j, const struct slot *s)
 	if (!wants_diff(r, s->step))
 		return NULL;
 	const char *path = s->step->ops->wanted_path(s->step);
-	const char *old = facts_get(job_facts(j), NULL, NULL, "text", "%s", path);
-	struct view v = site_view(r, j->site, job_facts(j));
+	const char *old = facts_get(site_job_facts(j), NULL, NULL, "text", "%s", path);
+	struct view v = site_view(r, j->site, site_job_facts(j));
 	struct err e = { 0 };
 	AUTO_BUF struct buf wanted;
 	AUTO_BUF struct buf out;

@@ -108,10 +108,10 @@ void site_settle_rest(struct run *r, struct site *site, struct job *first, size_
 struct view site_view(const struct run *r, const struct site *site, const struct facts *facts);
 /* All questions of the site, or of one job, in one command. */
 int site_gather(struct run *r, struct site *site, struct err *e);
-int job_gather(struct run *r, struct job *j, struct err *e);
+int site_gather_job(struct run *r, struct job *j, struct err *e);
 /* The newest facts that cover the job, and how old they are. */
-const struct facts *job_facts(const struct job *j);
-uint64_t job_facts_at(const struct job *j);
+const struct facts *site_job_facts(const struct job *j);
+uint64_t site_job_facts_at(const struct job *j);
 /* Checks the row with the newest facts, into s->seen. */
 int slot_check(struct run *r, struct job *j, struct slot *s, struct err *e);
 /* The difference that the step would make, when it was asked for and can be told; free() it. */
@@ -137,6 +137,6 @@ void survey_settle(struct run *r, const char *why);
 /* Walks all jobs of the hosts that have something to do. */
 void schedule_run(struct run *r);
 /* Walks one job; called by one thread per site. */
-enum job_state job_walk(struct run *r, struct job *j);
+enum job_state act_on_job(struct run *r, struct job *j);
 
 #endif
