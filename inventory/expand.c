@@ -40,6 +40,7 @@ struct reader {
 
 static struct place place_in(const struct expander *x, const struct ynode *n, struct place at,
 			     size_t nth);
+static const char *find_close(const char *s);
 static int expand(struct expander *x, size_t host, const char *text, const struct ynode *node,
 		  struct place at, const struct frame *frame, struct value *ret);
 static int expand_any(struct expander *x, size_t host, const struct ynode *n,
@@ -100,6 +101,24 @@ bool expand_used(const struct expander *x, const char *name)
 		if (strcmp(x->used[i], name) == 0)
 			return true;
 	return false;
+}
+
+#define USED_MAX 4096
+
+void expand_scan(struct expander *x, const char *text)
+{
+	for (const char *s = text; (s = strstr(s, "{{"));) {
+		const char *close = find_close(s + 2), *end = close ? close : s + strlen(s);
+		for (s += 2; s < end && x->nused < USED_MAX;) {
+			size_t n = 0;
+			while (isalnum((unsigned char)s[n]) || s[n] == '_')
+				n++;
+			if (n)
+				note_used(x, arena_strn(x->a, s, n));
+			s += n ? n : 1;
+		}
+		s = end;
+	}
 }
 
 /* A name in the place of host: 0, or -1 with a problem told. V_UNDEFINED when nothing sets it (the

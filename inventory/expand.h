@@ -63,7 +63,9 @@ int expand_node(struct expander *x, size_t host, const char *name, const struct 
 /* Expands a text of our own (name's fallback); problems are told at `at`. */
 int expand_text(struct expander *x, size_t host, const char *name, const char *text,
 		struct place at, struct value *ret);
-/* Was the variable named in an expression that was expanded? */
+/* Notes the names inside the braces of a text that is not expanded (its key is read for no host). */
+void expand_scan(struct expander *x, const char *text);
+/* Was the variable named in an expression that was expanded or scanned? */
 bool expand_used(const struct expander *x, const char *name);
 /* For the message about braces that are not understood: what is. */
 extern const char expand_understood[];

@@ -338,6 +338,13 @@ static void read_children(struct reader *r, size_t group, const struct ynode *n)
 		return;
 	}
 	for (size_t i = 0; i < n->n && !r->too_many; i++) {
+		const char *odd = n->pairs[i].key->text;
+		if (strcmp(odd, "vars") == 0 || strcmp(odd, "hosts") == 0 || strcmp(odd, "children") == 0) {
+			problem_at(r->p, place_of(n->pairs[i].key),
+				   "'%s:' is indented too far: below 'children:' stand groups, '%s:' stands beside it or "
+				   "below one of them", odd, odd);
+			continue;
+		}
 		size_t child = open_group(r, n->pairs[i].key->text, place_of(n->pairs[i].key));
 		if (child == 0 && !r->too_many) {
 			problem_at(r->p, place_of(n->pairs[i].key),

@@ -2,6 +2,7 @@
 #include "inventory/inventory.h"
 
 #include <ctype.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +39,19 @@ static const char *folder_of(struct arena *a, const char *name)
 		return dir;
 	const char *sep = strcmp(here, "/") == 0 ? "" : "/";
 	return strcmp(dir, ".") == 0 ? arena_str(a, here) : arena_printf(a, "%s%s%s", here, sep, dir);
+}
+
+/* $HOME, else what the password file says (a service has no HOME); NULL when neither does. */
+static const char *home(struct arena *a)
+{
+	const char *set = getenv("HOME");
+	if (set && *set == '/')
+		return set;
+	char bytes[4096];
+	struct passwd pw, *found = NULL;
+	if (getpwuid_r(getuid(), &pw, bytes, sizeof(bytes), &found) != 0 || !found || !found->pw_dir)
+		return NULL;
+	return arena_str(a, found->pw_dir);
 }
 
 /* The text of line number `line`; its length goes to *n. */
@@ -118,7 +132,7 @@ static int parse(const char *name, const char *bytes, size_t len, struct plist *
 				   "'ansible-inventory -i FILE --list --yaml' converts it" :
 				   "an inventory begins with 'k3s_cluster:'");
 	else
-		rc = load_document(doc.root, bytes, len, folder_of(&l->arena, name), getenv("HOME"),
+		rc = load_document(doc.root, bytes, len, folder_of(&l->arena, name), home(&l->arena),
 				   &l->arena, p, &l->inv);
 	ydoc_free(&doc);
 	return rc;
@@ -210,14 +224,38 @@ void inventory_free(struct inventory *inv)
 	free(l);
 }
 
+static bool is_named(const struct host *h, const char *name)
+{
+	return strcasecmp(h->name, name) == 0;
+}
+
+static bool has_key(const struct host *h, const char *name)
+{
+	return strcmp(h->key, name) == 0;
+}
+
+static bool has_address(const struct host *h, const char *name)
+{
+	return strcmp(h->address, name) == 0 || strcmp(h->internal_ip, name) == 0 ||
+	       (h->external_ip && strcasecmp(h->external_ip, name) == 0);
+}
+
 const struct host *inventory_find_host(const struct inventory *inv, const char *name)
 {
-	for (size_t i = 0; i < inv->nhosts; i++) {
-		const struct host *h = &inv->hosts[i];
-		if (strcasecmp(h->name, name) == 0 || strcmp(h->key, name) == 0 ||
-		    strcmp(h->node_name, name) == 0 || strcmp(h->address, name) == 0 ||
-		    strcmp(h->internal_ip, name) == 0)
-			return h;
+	static bool (*const ways[])(const struct host *, const char *) = { is_named, has_key, has_address };
+	for (size_t w = 0; w < COUNT(ways); w++) {
+		const struct host *found = NULL;
+		bool several = false;
+		for (size_t i = 0; i < inv->nhosts; i++) {
+			if (!ways[w](&inv->hosts[i], name))
+				continue;
+			several = found != NULL;
+			found = &inv->hosts[i];
+			if (several)
+				break;
+		}
+		if (found)
+			return several ? NULL : found;
 	}
 	return NULL;
 }

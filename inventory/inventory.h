@@ -132,7 +132,7 @@ int inventory_load(const char *path, struct inventory **ret, struct problems *re
 void inventory_free(struct inventory *inv);
 void problems_free(struct problems *p);
 
-/* The host of that name, key, node_name, address or internal_ip; NULL when there is none. */
+/* The host of that name; else of that key; else the only one of that address. NULL when there is none. */
 const struct host *inventory_find_host(const struct inventory *inv, const char *name);
 /* The resolved view as YAML that inventory_parse reads back to the same view: defaults filled in,
  * secrets as "<vault: name>". */

@@ -298,10 +298,11 @@ static bool take_value(struct loader *l, size_t host, const struct field *f, str
 		break;
 	case V_UNDEFINED:
 		if (f->type != T_SECRET || !v->plain_name) {
-			problem_at(l->p, at, "%s: '%.80s' is not set anywhere%s%.80s; set it, or write "
-				   "| default('...') behind it", f->key, v->text,
+			problem_at(l->p, at, "%s: '%.80s' is not set anywhere%s%.80s; %s", f->key, v->text,
 				   h->key[0] && f->scope == F_HOST ? " for " : "",
-				   h->key[0] && f->scope == F_HOST ? h->key : "");
+				   h->key[0] && f->scope == F_HOST ? h->key : "",
+				   f->type == T_SECRET ? "a vault entry is written {{ ansible_vault.NAME }}" :
+							 "set it, or write | default('...') behind it");
 			return false;
 		}
 		break;
@@ -387,8 +388,9 @@ static void read_fallback(struct loader *l, size_t host, const struct field *f, 
 		return;
 	}
 	if (!(f->scope == F_HOST && !h->key[0]))
-		problem_at(l->p, r->at, "%s is not given for '%.80s', and '%.80s' is not %s; add %s: %s",
-			   f->key, h->key, v.text, type_row(f->type)->what, f->key, f->example);
+		problem_at(l->p, r->at, "%s is not given for '%.80s', and '%.80s' is not %s%s%s; add %s: %s",
+			   f->key, h->key, v.text, type_row(f->type)->what, l->t.why[0] ? ": " : "", l->t.why,
+			   f->key, f->example);
 }
 
 static void read_key(struct loader *l, size_t host, const struct field *f, struct reading *r)
@@ -622,9 +624,31 @@ static void look_over(struct loader *l, struct leftovers *o, const struct ynode 
 	}
 }
 
+static void scan(struct loader *l, const struct ynode *n, unsigned depth)
+{
+	if (n->kind == YDOC_SCALAR)
+		expand_scan(&l->x, n->text);
+	for (size_t i = 0; n->kind != YDOC_SCALAR && depth && i < n->n; i++)
+		scan(l, n->kind == YDOC_MAP ? n->pairs[i].value : n->items[i], depth - 1);
+}
+
+/* A variable counts as used also where the key that names it is read for no host. */
+static void scan_all(struct loader *l)
+{
+	for (size_t i = 0; i < l->g.n; i++)
+		for (size_t k = 0; k < l->g.v[i].nvars; k++)
+			scan(l, l->g.v[i].vars[k], 2);
+	const struct ynode *was = NULL;
+	for (size_t i = 0; i < l->g.nhosts; i++)
+		for (size_t k = 0; k < l->g.hosts[i].nown; was = l->g.hosts[i].own[k++])
+			if (l->g.hosts[i].own[k] != was)
+				scan(l, l->g.hosts[i].own[k], 2);
+}
+
 static void tell_leftovers(struct loader *l)
 {
 	struct leftovers o = { 0 };
+	scan_all(l);
 	buf_init(&o.dead, 400);
 	buf_init(&o.unknown, 400);
 	for (size_t i = 0; i < l->g.n; i++)

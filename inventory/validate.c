@@ -134,17 +134,37 @@ static void nodes_reach_each_other(const struct checked *c)
 				   "the other nodes reach '%.80s' by", h->internal_ip, h->name);
 }
 
+/* Is ip the network's own or its broadcast address? */
+static bool is_edge(const struct net *net, const struct net *ip)
+{
+	bool zeros = true, ones = true;
+	for (unsigned i = net->bits; i < 32; i++) {
+		bool bit = ip->addr[i / 8] >> (7 - i % 8) & 1;
+		zeros = zeros && !bit;
+		ones = ones && bit;
+	}
+	return zeros || ones;
+}
+
 static void nodes_are_in_nfs_network(const struct checked *c)
 {
 	struct net net, ip;
 	if (!is_sound(c, NULL, "nfs_network") || !net_parse(c->inv->nfs_network, &net))
 		return;
 	EACH_HOST(c, h)
-		if (h->internal_ip && net_parse(h->internal_ip, &ip) && !net_holds(&net, &ip))
+	{
+		if (!h->internal_ip || !net_parse(h->internal_ip, &ip))
+			continue;
+		if (!net_holds(&net, &ip))
 			problem_at(c->p, at(c, h, "internal_ip"),
 				   "internal_ip: '%s' is outside nfs_network %s%s: '%.80s' could not mount the export; "
 				   "correct one of them", h->internal_ip, c->inv->nfs_network,
 				   on_line(at(c, NULL, "nfs_network")).text, h->name);
+		else if (!net.v6 && net.bits < 31 && is_edge(&net, &ip))
+			problem_at(c->p, at(c, h, "internal_ip"),
+				   "internal_ip: '%s' is the first or last address of %s, which no machine can have",
+				   h->internal_ip, c->inv->nfs_network);
+	}
 }
 
 static void control_node_is_the_first_server(const struct checked *c)

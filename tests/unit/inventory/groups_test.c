@@ -184,6 +184,7 @@ static const struct {
 	{ "k3s_cluster:\n  children:\n    server:\n      hosts:\n        a: b\n", false, 5, 12, "'key: value' lines are wanted" },
 	{ "k3s_cluster: x\n", false, 1, 14, "'hosts:', 'vars:' or 'children:' are wanted" },
 	{ "a:\n  children:\n    b:\n      children:\n        a:\n", false, 1, 1, "group 'a' is inside itself" },
+	{ "k3s_cluster:\n  children:\n    server:\n    vars:\n      token: x\n", false, 4, 5, "'vars:' is indented too far" },
 	{ "a:\n  children:\n    all:\n", false, 3, 5, "group 'all' holds every other group" },
 	{ "k3s_cluster:\n  vars:\n    token: {{ ansible_vault.token }}\n", false, 3, 13, "needs quotes: \"{{ ... }}\"" },
 	{ "k3s_cluster:\n\tvars:\n", false, 2, 1, "there is a tab" },
@@ -227,6 +228,23 @@ Test(groups, other_names_of_the_groups)
 	cr_assert_eq(r.inv->nhosts, 2);
 	cr_assert_str_eq(r.inv->control_node_name, "10.0.0.1");
 	cr_assert_str_eq(r.inv->nfs_server, "10.0.0.1");
+}
+
+Test(groups, variables_of_ones_own_are_no_misspelt_keys)
+{
+	/* used in a value that is read, in one that is read for no host, and in a list */
+	AUTO_READ struct read r = read_text("k3s_cluster:\n"
+					    "  children:\n"
+					    "    server: { hosts: { 10.0.0.1: { " DISK " } } }\n"
+					    "  vars:\n"
+					    "    nfs_network: 10.0.0.0/24\n"
+					    "    k3s_versio: v1.30.2+k3s1\n"
+					    "    k3s_version: '{{ k3s_versio }}'\n"
+					    "    extra_agent_arg: x\n"
+					    "    extra_agent_args: 'y{{ extra_agent_arg }}'\n"
+					    "    tokn: z\n"
+					    "    node_taints: [ 'a={{ tokn }}:NoSchedule' ]\n");
+	assert_silent(&r);
 }
 
 Test(groups, a_cluster_of_one)

@@ -142,6 +142,16 @@ Test(rules, a_node_outside_the_nfs_network)
 	cr_assert_eq(r.ps.n, 1);
 }
 
+Test(rules, an_address_that_no_machine_has)
+{
+	AUTO_READ struct read r = read_small(SERVER, S "internal_ip: 10.0.0.255\n", VARS);
+	assert_error(&r, 11, 24, "the first or last address of 10.0.0.0/24");
+	AUTO_READ struct read first = read_small(SERVER, S "internal_ip: 10.0.0.0\n", VARS);
+	assert_error(&first, 11, 24, "the first or last address");
+	AUTO_READ struct read two = read_small(SERVER, S "internal_ip: 10.0.0.0\n", "    nfs_network: 10.0.0.0/31\n");
+	assert_silent(&two);
+}
+
 Test(rules, the_same_internal_address)
 {
 	AUTO_READ struct read r = read_small(SERVER, S "internal_ip: 10.0.0.1\n", VARS);

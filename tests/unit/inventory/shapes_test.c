@@ -135,6 +135,45 @@ Test(inventory, finds_a_host_by_any_of_its_names)
 	cr_assert_null(inventory_find_host(r.inv, "ho4"));
 }
 
+Test(inventory, finds_no_host_by_an_address_of_several)
+{
+	AUTO_READ struct read r = read_file(CORPUS "lab.yml");
+	assert_sound(&r);
+	cr_assert_null(inventory_find_host(r.inv, "127.0.0.1"));
+	cr_assert_eq(inventory_find_host(r.inv, "10.77.0.12"), &r.inv->hosts[1]);
+	cr_assert_eq(inventory_find_host(r.inv, "192.0.2.11"), &r.inv->hosts[0]);
+}
+
+/* Every key that PowerStack's and k3s-ansible's inventories have. */
+Test(inventory, knows_every_key_of_the_originals)
+{
+	static const char *const keys[] = {
+		"node_name", "internal_ip", "external_ip", "BMC_ip", "disk_for_persistent_storage",
+		"disk_for_testing", "control_node_name", "ansible_port", "ansible_user", "ansible_host",
+		"ansible_ssh_private_key_file", "ansible_become_password", "k3s_version", "token", "api_endpoint",
+		"extra_server_args", "extra_agent_args", "cluster_context", "rancher_hostname", "bootstrapPassword",
+		"nfs_network", "nfs_server", "export_path", "storageclass_name", "storage_accessmode", "pv_name",
+		"pvc_name", "storageclass_size", "pv_size_grafana", "pv_size_prometheus", "pv_size_alertmanager",
+		"pvc_size_grafana", "pvc_size_prometheus", "pvc_size_alertmanager", "monitoring_stack_repo_url",
+		"monitoring_namespace", "testing_namespace", "benchmarking_namespace", "prometheus_scrape_interval",
+		"prometheus_kepler_port", "prometheus_custom_nodeport", "grafana_custom_nodeport",
+		"alertmanager_custom_nodeport", "rancher_custom_nodeport", "kepler_namespace", "kepler_repo_url",
+		"kepler_name", "tycho_name", "tycho_namespace", "tycho_repo_url", "k_bench_repo", "perf_tests_repo",
+		"kubectl_version", "server_group", "agent_group", "extra_install_envs", "extra_service_envs",
+		"kubeconfig", "user_kubectl", "api_port", "k3s_server_location", "systemd_dir",
+		"use_external_database", "manage_firewall", "cluster_cidr", "service_cidr", "extra_manifests",
+		"airgap_dir", "server_config_yaml", "agent_config_yaml", "registries_config_yaml", "node_labels",
+		"node_taints",
+	};
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		struct inventory_key k = { 0 };
+		bool found = false;
+		for (size_t n = 0; !found && inventory_key_at(n, &k); n++)
+			found = strcmp(k.key, keys[i]) == 0;
+		cr_expect(found, "%s", keys[i]);
+	}
+}
+
 Test(inventory, gives_values_by_key_but_no_secrets)
 {
 	AUTO_READ struct read r = read_file(CORPUS "powerstack.yml");
