@@ -182,7 +182,8 @@ static int start_log(struct job *job, struct err *e)
 	const struct cli *cli = job->cli;
 	AUTO_BUF struct buf head;
 	buf_init(&head, 4096);
-	buf_addf(&head, "%s on %s (%zu hosts)", cli->verb->name, cli->inv->path, job->hosts.n);
+	buf_addf(&head, "%s%s on %s (%zu host%s)", cli->verb->name, cli->check ? " --check" : "",
+		 cli->inv->path, job->hosts.n, job->hosts.n == 1 ? "" : "s");
 	for (size_t i = 0; i < job->words.n; i++)
 		buf_addf(&head, " %s", job->words.v[i]);
 	return runlog_open(cli->log_dir ? cli->log_dir : "logs", cli->verb->name, buf_str(&head),
@@ -200,7 +201,7 @@ static int start_display(struct job *job, struct err *e)
 		.fd = fd,
 		.block = terminal && !cli->no_progress && !cli->quiet,
 		.lines = !cli->json || terminal,
-		.look = { .color = cli_color(cli, fd), .check = job->check,
+		.look = { .color = cli_color(cli, fd), .check = job->check, .verify = job->verify,
 			  .show_ok = cli->verbose > 0, .quiet = cli->quiet, .diff = cli->diff,
 			  .redact = &job->redact },
 		.cancel = &the_cancel,

@@ -27,13 +27,13 @@ struct job {
 	struct runlog *log;
 	struct live *live;
 	struct strv words, limit, hosts;	/* parts or checks; --limit's words; the hosts they come to */
-	bool check;			/* the walk is WALK_CHECK */
+	bool check, verify;		/* the walk is WALK_CHECK; it is no walk */
 };
 
 /* Is every word one of its kind? "part": a part; "check": a part or a check's id; other kinds are
  * not looked at. -ERR_USAGE with the nearest. */
 int job_check_words(int argc, char **argv, const char *kind, struct err *e);
-/* Prepares job (zeroed by the caller but for purge and check). On failure nothing stays open. */
+/* Prepares job (zeroed by the caller but for purge, check and verify). On failure nothing stays open. */
 int job_begin(struct job *job, struct cli *cli, int argc, char **argv, struct err *e);
 /* Walks, prints the report (text or JSON) and ends the job. Returns the exit status. */
 int job_walk(struct job *job, enum walk w);

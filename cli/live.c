@@ -79,11 +79,11 @@ void live_view_event(struct live_view *v, const struct event *ev, uint64_t now_n
 		h->total = 0;
 		if (!ev->row)
 			return;
-		h->changed += ev->row->outcome == OUT_CHANGED;
+		h->done_well += ev->row->outcome == OUT_CHANGED;
 		h->failed += row_is_bad(ev->row->outcome);
 		return;
 	case EV_CHECK:
-		h->changed += ev->check_row && ev->check_row->verdict == CHECK_PASS;
+		h->done_well += ev->check_row && ev->check_row->verdict == CHECK_PASS;
 		h->failed += ev->check_row && ev->check_row->verdict == CHECK_FAIL;
 		return;
 	}
@@ -191,11 +191,11 @@ static unsigned closing_line(const struct live_view *v, size_t hidden, unsigned 
 {
 	AUTO_BUF struct buf b;
 	char took[24];
-	unsigned n[LIVE_FAILED + 1] = { 0 }, changed = 0, failed = 0;
+	unsigned n[LIVE_FAILED + 1] = { 0 }, well = 0, failed = 0;
 	buf_init(&b, 1024);
 	for (size_t i = 0; i < v->n; i++) {
 		n[v->hosts[i].state]++;
-		changed += v->hosts[i].changed;
+		well += v->hosts[i].done_well;
 		failed += v->hosts[i].failed;
 	}
 	uint64_t ms = now_ns > v->began_ns ? (now_ns - v->began_ns) / 1000000 : 0;
@@ -206,7 +206,8 @@ static unsigned closing_line(const struct live_view *v, size_t hidden, unsigned 
 	buf_addf(&b, "%u of %zu hosts done", n[LIVE_DONE] + n[LIVE_FAILED], v->n);
 	if (n[LIVE_FAILED])
 		buf_addf(&b, " (%u failed)", n[LIVE_FAILED]);
-	buf_addf(&b, ", %u changed, %u failed, %s", changed, failed, text_ms(took, ms));
+	const char *word = v->verify ? "passed" : show_outcome(OUT_CHANGED, v->check);
+	buf_addf(&b, ", %u %s, %u failed, %s", well, word, failed, text_ms(took, ms));
 	return end_line(out, buf_str(&b), on(v, "\033[1m"), columns);
 }
 

@@ -31,7 +31,7 @@ struct live_host {
 	char does[160];
 	uint64_t since_ns;		/* when phase or step began; 0: not yet */
 	uint64_t done, total;		/* bytes of a transfer; total 0: none */
-	unsigned changed, failed;
+	unsigned done_well, failed;	/* changed rows, or passed checks */
 };
 
 struct live_view {
@@ -39,6 +39,7 @@ struct live_view {
 	size_t n;
 	uint64_t began_ns;
 	bool color, check, stopping;
+	bool verify;			/* counts are of checks that passed */
 	bool show_ok, quiet, diff;
 	const struct redact *redact;
 };

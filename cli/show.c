@@ -16,12 +16,14 @@ static const char *const presence_words[] = {
 
 /* One row per outcome: its words and what to do about it. */
 static const struct {
-	const char *word, *check_word, *todo, *color;
+	const char *word, *check_word;
+	const char *todo;	/* NULL: nothing, or it depends on the host */
+	const char *color;
 } outcomes[] = {
 	[OUT_OK] = { "ok", "ok", NULL, "\033[32m" },
 	[OUT_CHANGED] = { "changed", "would change", NULL, "\033[33m" },
 	[OUT_FAILED] = { "failed", "failed",
-			 "look at the last lines of its command in the log, then run the same command again",
+			 "look at the last lines of its command in the log; when it is mended, run the same command again",
 			 "\033[31m" },
 	[OUT_REFUSED] = { "refused", "refused",
 			  "nothing was touched there; clear it away by hand or change the inventory",
@@ -381,27 +383,40 @@ static const struct host *host_named(const struct inventory *inv, const char *na
 	return inv && name ? inventory_find_host(inv, name) : NULL;
 }
 
-static void add_todo(struct buf *out, const struct report_row *row, const struct show_context *c,
-		     unsigned columns)
+static void add_wrong(struct buf *out, const struct report_row *row,
+		      const struct show_context *c, unsigned columns)
 {
-	char id[128], todo[512];
-	const struct host *h = host_named(c->inv, row->host);
+	char id[128];
 	const char *step = step_id(id, sizeof(id), row);
 	buf_addf(out, "  %s%s%s%s%s: %s\n", on(c->color, outcomes[row->outcome].color),
 		 row->host ? row->host : "-", step ? " " : "", step ? step : "",
 		 on(c->color, "\033[0m"), show_outcome(row->outcome, false));
 	add_shown(out, row->message, 6, columns, c->redact);
-	char port[16] = "";
-	if (h && h->port)
-		snprintf(port, sizeof(port), "-p %u ", h->port);
-	if (row->outcome == OUT_UNREACHABLE && h)
-		snprintf(todo, sizeof(todo), "next: see whether this works: ssh %s%s%s%s true", port,
-			 h->user ? h->user : "", h->user ? "@" : "", h->address);
-	else if (outcomes[row->outcome].todo)
-		snprintf(todo, sizeof(todo), "next: %s", outcomes[row->outcome].todo);
-	else
-		return;
-	add_shown(out, todo, 6, columns, NULL);
+}
+
+/* What to do about the bad rows: once for each kind, and how to try each host that did not answer. */
+static void add_next(struct buf *out, const struct report *r, const struct show_context *c,
+		     unsigned columns)
+{
+	bool told[COUNT(outcomes)] = { false };
+	char line[512];
+	for (size_t i = 0; i < r->n; i++) {
+		const struct report_row *row = &r->rows[i];
+		const struct host *h = host_named(c->inv, row->host);
+		if (row->outcome == OUT_UNREACHABLE && h) {
+			char port[16] = "";
+			if (h->port)
+				snprintf(port, sizeof(port), "-p %u ", h->port);
+			snprintf(line, sizeof(line), "%s: see whether this works: ssh %s%s%s%s true", h->name,
+				 port, h->user ? h->user : "", h->user ? "@" : "", h->address);
+			add_shown(out, line, 2, columns, NULL);
+		} else if (outcomes[row->outcome].todo && !told[row->outcome]) {
+			told[row->outcome] = true;
+			snprintf(line, sizeof(line), "%s: %s", show_outcome(row->outcome, false),
+				 outcomes[row->outcome].todo);
+			add_shown(out, line, 2, columns, NULL);
+		}
+	}
 }
 
 static bool is_bad(enum outcome o)
@@ -420,10 +435,13 @@ int show_report(struct buf *out, const struct report *r, enum walk w,
 	if (!c->quiet && add_host_table(out, r, w, c->color) < 0)
 		return -(int)ERR_MEMORY;
 	if (bad)
-		buf_adds(out, "\nwhat went wrong, and what to do next:\n");
+		buf_adds(out, "\nwhat went wrong:\n");
 	for (size_t i = 0; i < r->n; i++)
 		if (is_bad(r->rows[i].outcome))
-			add_todo(out, &r->rows[i], c, columns);
+			add_wrong(out, &r->rows[i], c, columns);
+	if (bad)
+		buf_adds(out, "what to do next:\n");
+	add_next(out, r, c, columns);
 	buf_addc(out, '\n');
 	if (r->stopped)
 		add_shown(out, r->why, 0, columns, c->redact);

@@ -19,7 +19,7 @@ static int write_junit(const struct job *job, const struct verify_report *report
 int verb_verify(struct cli *cli, int argc, char **argv)
 {
 	struct err e = { 0 };
-	struct job job = { 0 };
+	struct job job = { .verify = true };
 	struct verify_report report = { 0 };
 	if (job_begin(&job, cli, argc, argv, &e) < 0)
 		return cli_fail(cli, &e);

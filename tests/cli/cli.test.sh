@@ -139,7 +139,7 @@ like "$err" "no host 'ho9'.*did you mean 'ho" '--limit names the nearest'
 run deploy
 is "$rc" 1 'deploy on unreachable hosts: status 1'
 like "$out" '3 unreachable' 'its summary counts them'
-like "$out" 'next: .*ssh -p 1 127.0.0.1 true' 'and says what to try'
+like "$out" '^  ho1: see whether this works: ssh -p 1 127.0.0.1 true$' 'and says what to try'
 log=$(find logs -name 'deploy-*.log')
 is "$(stat -c %a logs) $(stat -c %a "$log")" '700 600' 'logs/ is 0700 and the log 0600'
 like "$(cat "$log")" 'ho2 row unreachable' 'the log has every row'

@@ -148,13 +148,14 @@ Test(show, summary)
 		"ho1         1      1       0        0\n"
 		"ho2         0      0       1        1\n"
 		"ho3         0      0       0        0  unreachable\n"
-		"\nwhat went wrong, and what to do next:\n"
+		"\nwhat went wrong:\n"
 		"  ho2 nfs-client/mount: failed\n"
 		"      it \"broke\" ?[31m <here> & \xef\xbf\xbd\n"
-		"      next: look at the last lines of its command in the log, then run the same\n"
-		"      command again\n"
 		"  ho3: unreachable\n"
 		"      connection refused\n"
+		"what to do next:\n"
+		"  failed: look at the last lines of its command in the log; when it is mended,\n"
+		"  run the same command again\n"
 		"\n1 changed, 1 ok, 1 failed, 1 unreachable, 1 skipped in 21.0s\n"
 		"log: logs/x.log\n";
 	AUTO_BUF struct buf b;
