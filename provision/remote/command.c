@@ -245,9 +245,6 @@ static int sudo_refusal(const struct run *r, struct err *e)
 		{ "no new privileges", ERR_FAILED, "sshd runs without the right to gain privileges (NoNewPrivileges)" },
 		{ "must be owned by uid 0", ERR_FAILED, "sudo is not installed set-uid root" },
 		{ "effective uid is not 0", ERR_FAILED, "sudo cannot become root there (nosuid mount, or no set-uid bit)" },
-		{ "sudo: not found", ERR_FAILED, "sudo is not installed: install it, or log in as root" },
-		{ "sudo: command not found", ERR_FAILED, "sudo is not installed: install it, or log in as root" },
-		{ "'sudo': No such file", ERR_FAILED, "sudo is not installed: install it, or log in as root" },
 		{ "account", ERR_FAILED, "sudo's account check refuses the user" },
 	};
 	const char *user = conn_target(r->c)->user;
@@ -257,12 +254,28 @@ static int sudo_refusal(const struct run *r, struct err *e)
 	if (r->password == PW_SENT || r->password == PW_WRONG)
 		if (strstr(text, "incorrect password") || strstr(text, "Sorry") || r->password == PW_WRONG)
 			return err_set(e, ERR_PASSWORD, "host '%s': sudo does not take the password of '%s'", r->c->name, user);
+	if (r->has_status && r->status == 127)
+		return err_set(e, ERR_FAILED, "host '%s': sudo is not installed there: install it, or log in as root (%s)",
+			       r->c->name, last);
 	for (size_t i = 0; i < COUNT(rows); i++)
 		if (strstr(text, rows[i].says))
 			return err_set(e, rows[i].kind, "host '%s': user '%s': %s (it said: %s)", r->c->name, user,
 				       rows[i].means, last);
 	return err_set(e, ERR_FAILED, "host '%s': sudo did not start '%s' for user '%s'%s%s", r->c->name,
 		       r->cmd->script->name, user, *last ? ": " : " and said nothing", last);
+}
+
+/* A login shell that cannot carry a script fails in its own words, before ours. */
+static int odd_shell(const struct run *r, struct err *e)
+{
+	const char *user = conn_target(r->c)->user;
+	if (r->status == 1 && strstr(buf_str(&r->err), "Unmatched '"))
+		return err_set(e, ERR_FAILED, "host '%s': the login shell of '%s' is a csh, which takes no script of several "
+			       "lines: give the user another one (chsh -s /bin/sh %s)", r->c->name, user, user);
+	if (r->status == 1 && strstr(buf_str(&r->out), "account is currently not available"))
+		return err_set(e, ERR_FAILED, "host '%s': the login shell of '%s' is nologin: give the user another one "
+			       "(chsh -s /bin/sh %s)", r->c->name, user, user);
+	return 0;
 }
 
 /* ---- one command */
@@ -393,6 +406,9 @@ static int drive(struct run *r, const struct bound *b, struct err *e)
 static int settle(struct run *r, unsigned timeout_s, uint64_t begun_ms, struct answer *ret, struct err *e)
 {
 	uint64_t ms = bound_now_ms() - begun_ms;
+	int rc = odd_shell(r, e);
+	if (rc < 0)
+		return rc;
 	if (!r->started)
 		return sudo_refusal(r, e);
 	if (!r->has_status)

@@ -5,7 +5,7 @@ tmp=$(mktemp -d)
 chmod 0755 "$tmp"
 # shellcheck disable=SC2034 # for the suites
 client=$PWD/out/asan/ssh-client
-export ASAN_OPTIONS="detect_leaks=1:log_path=$tmp/san" UBSAN_OPTIONS="log_path=$tmp/san:print_stacktrace=1"
+export ASAN_OPTIONS="detect_leaks=1:quarantine_size_mb=4:log_path=$tmp/san" UBSAN_OPTIONS="log_path=$tmp/san:print_stacktrace=1"
 unset SSH_AUTH_SOCK SSH_AGENT_PID
 n=0
 failures=0
