@@ -82,13 +82,13 @@ static int unit_check(const struct step *s, const struct view *v, struct finding
 	facts_field(is, "NeedDaemonReload", reload, sizeof(reload));
 	facts_field(is, "started_ns", at, sizeof(at));
 	bool on = is_enabled(enabled);
+	if (!v->destroying && strcmp(load, "masked") == 0)
+		return found(ret, FOREIGN, "unit '%s' is masked: 'systemctl unmask' it if it may run",
+			     a->unit);
 	if (strcmp(active, "inactive") == 0 && (!on || strcmp(enabled, "enabled") != 0) && !record)
 		return found(ret, ABSENT, "unit '%s' is off", a->unit);
 	if (v->destroying)
 		return found(ret, PRESENT, "unit '%s' is %s, %s", a->unit, active, enabled);
-	if (strcmp(load, "masked") == 0)
-		return found(ret, FOREIGN, "unit '%s' is masked: 'systemctl unmask' it if it may run",
-			     a->unit);
 	if (strcmp(active, "active") != 0)
 		return found(ret, DRIFTED, "unit '%s' is %s (%s)", a->unit, active, sub);
 	if (!on)

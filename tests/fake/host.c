@@ -80,6 +80,8 @@ struct fake_file *fake_file_put(struct fake_host *h, const char *path, char kind
 	f->kind = kind;
 	f->mode = mode;
 	snprintf(f->owner, sizeof(f->owner), "%s", owner);
+	f->changed_at = h->clock_s;
+	f->sha256[0] = '\0';
 	return f;
 }
 

@@ -32,6 +32,8 @@ struct fake_file {
 	size_t len;
 	unsigned mode;
 	char owner[64];		/* "root:root" */
+	uint64_t changed_at;	/* fake_host.clock_s */
+	char sha256[65];	/* of data once it was asked for; "" before */
 };
 struct fake_unit {
 	char *name;
