@@ -3,10 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
+#include "provision/remote/upload.h"
 #include "provision/steps/steps.h"
-
-#define BLOB_TIMEOUT_S 900
 
 static const struct blob_arg *arg_of(const struct step *s)
 {
@@ -87,15 +85,17 @@ static int blob_apply(const struct step *s, struct hand *h, struct err *e)
 		return rc;
 	if (!bytes)
 		return -(int)e->kind;
-	AUTO_BUF struct buf in = { 0 };
-	buf_init(&in, len + 128);
-	buf_addf(&in, "%s\n", sha256);
-	if (buf_add(&in, bytes, len) < 0)
-		return err_set(e, ERR_MEMORY, "out of memory");
-	char mode[8];
-	snprintf(mode, sizeof(mode), "%04o", a->mode);
-	const char *const args[] = { a->path, mode, NULL };
-	return step_script_in(h, "file-put", args, &in, false, BLOB_TIMEOUT_S, e);
+	struct upload u = {
+		.path = a->path,
+		.mode = a->mode,
+		.in = bytes,
+		.in_len = len,
+		.sha256 = sha256,
+		.flags = CMD_SUDO,
+		.progress = h->progress,
+		.progress_ctx = h->progress_ctx,
+	};
+	return session_upload(h->ssh, &u, NULL, e);
 }
 
 static int blob_undo(const struct step *s, struct hand *h, struct err *e)
