@@ -99,8 +99,9 @@ int vault_password(const char *path, const char *prompt, bool confirm, struct se
  * cannot be had, when others may read the file or change the executable; -ERR_TIMEOUT. */
 int vault_password_file(const char *path, struct secret **ret, struct err *e);
 /* Asks on the terminal, never on standard input; what is typed is not shown. prompt is printed as
- * it is ("Password of x: "). confirm: asks again until both agree (three times). The terminal is as before also after a signal. -ERR_CONFIG without a
- * terminal, -ERR_INTERRUPTED after a signal that did not end the program. The caller owns *ret. */
+ * it is ("Password of x: "). confirm: asks again until both agree (three times). The terminal is as
+ * before also after a signal. -ERR_CONFIG without a terminal, -ERR_INTERRUPTED after a signal that did
+ * not end the program. The caller owns *ret. */
 int vault_password_prompt(const char *prompt, bool confirm, struct secret **ret, struct err *e);
 
 #endif
