@@ -23,10 +23,12 @@ demo_config() {
 	else
 		mv "$dir/inventory.yml.new" "$dir/inventory.yml"
 	fi
-	# The sudo password goes from a 0600 file through a pipe into the vault.
-	if [ ! -e "$dir/vault.yml" ] || [ "$LAB_SUDO_PASSWORD_FILE" -nt "$dir/vault.yml" ]; then
-		"$ps" -i "$dir/inventory.yml" --vault-password-file "$dir/vault-password" \
-			vault set ho3_sudo <"$LAB_SUDO_PASSWORD_FILE"
+	# Small machines: the cheaper key derivation. The sudo password goes from a 0600 file through a
+	# pipe into the vault.
+	local vault=("$ps" -i "$dir/inventory.yml" --vault-password-file "$dir/vault-password" vault)
+	[ -e "$dir/vault.yml" ] || "${vault[@]}" create --key-cost interactive
+	if [ "$LAB_SUDO_PASSWORD_FILE" -nt "$dir/vault.yml" ] || ! "${vault[@]}" get ho3_sudo >/dev/null 2>&1; then
+		"${vault[@]}" set ho3_sudo <"$LAB_SUDO_PASSWORD_FILE"
 	fi
 }
 
