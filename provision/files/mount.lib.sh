@@ -2,18 +2,17 @@
 # fstab and mount points. Our line carries the option x-powerstack, which mount and systemd ignore: the mark
 # cannot come apart from the line. Included behind own.lib.sh.
 
-# Is something mounted at $1? Sets m_source of the topmost.
+# Is something mounted at $1? Sets m_source of the topmost. (The fields have names of their own: a
+# function of sh has no variables of its own, and `read` empties them at the end.)
 mounted() {
 	m_source=
-	old=$IFS
-	while IFS=' ' read -r id parent mm root at rest; do
-		[ "$at" = "$1" ] || continue
-		m_source=${rest#* - }
+	while IFS=' ' read -r m_id m_parent m_dev m_root m_at m_rest; do
+		[ "$m_at" = "$1" ] || continue
+		m_source=${m_rest#* - }
 		m_source=${m_source#* }
 		m_source=${m_source%% *}
 	done </proc/self/mountinfo
-	IFS=$old
-	: "$id $parent $mm $root"
+	: "$m_id $m_parent $m_dev $m_root"
 	[ -n "$m_source" ]
 }
 
