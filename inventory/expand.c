@@ -145,8 +145,9 @@ static int lookup(struct reader *r, size_t host, const char *name, struct value 
 			continue;
 		if (f == r->frame && x->is_secret && x->is_secret(x->ctx, name))
 			return 0;	/* token: "{{ token }}" can only mean the vault's */
-		return bad(r, "'%.60s' refers to itself%s%.60s%s", name, f == r->frame ? "" : " through '",
-			   f == r->frame ? "" : r->frame->name, f == r->frame ? "" : "'");
+		return bad(r, "'%.60s' refers to itself%s%.60s%s", name,
+			   f == r->frame ? "" : " through '", f == r->frame ? "" : r->frame->name,
+			   f == r->frame ? "" : "'");
 	}
 	struct frame here = { r->frame, name, host, r->frame ? r->frame->depth + 1 : 1 };
 	if (here.depth > DEPTH_MAX)
@@ -299,8 +300,10 @@ static int read_primary(struct reader *r, struct value *ret)
 	skip_space(r);
 	if (r->p < r->end && *r->p == '(') {
 		if (strcmp(name, "lookup") == 0 || strcmp(name, "query") == 0)
-			return bad(r, "%s(...) is refused: nothing but this file is read; write the value, "
-				      "or put it into the vault", name);
+			return bad(r,
+				   "%s(...) is refused: nothing but this file is read; write the "
+				   "value, or put it into the vault",
+				   name);
 		r->p = start;
 		return not_understood(r);
 	}
@@ -336,7 +339,8 @@ static int read_primary(struct reader *r, struct value *ret)
 		*ret = text_value(x->file);
 	else if (strcmp(name, "playbook_dir") == 0 || strncmp(name, "ansible_facts", 13) == 0 ||
 		 strncmp(name, "ansible_default_ip", 18) == 0)
-		return bad(r, "'%s' is known to Ansible only while it runs; write the value itself", name);
+		return bad(r, "'%s' is known to Ansible only while it runs; write the value itself",
+			   name);
 	else
 		return lookup(r, r->host, name, ret);
 	return 0;
@@ -381,7 +385,8 @@ static int pick(struct reader *r, const struct value *v, const char *key, struct
 		*ret = (struct value){ .kind = V_HOST, .host = host };
 		if (host == x->g->nhosts)
 			*ret = (struct value){ .kind = V_UNDEFINED,
-					       .text = arena_printf(x->a, "hostvars['%.60s']", key) };
+					       .text = arena_printf(x->a, "hostvars['%.60s']",
+								    key) };
 		return 0;
 	}
 	case V_HOST:
@@ -520,7 +525,9 @@ static int filter_default(struct reader *r, struct value *v)
 	}
 	bool empty_too = also.kind == V_TEXT && strcmp(also.text, "true") == 0;
 	if (v->kind == V_SECRET)
-		return bad(r, "a vault entry takes no default: a secret would stand here in clear text");
+		return bad(
+			r,
+			"a vault entry takes no default: a secret would stand here in clear text");
 	if (v->kind == V_UNDEFINED || (empty_too && v->kind == V_TEXT && !*v->text))
 		*v = other;
 	return 0;
@@ -573,11 +580,15 @@ static int need_text(struct reader *r, struct value *v)
 	case V_TEXT:
 		return 0;
 	case V_UNDEFINED:
-		return bad(r, "'%.80s' is not set anywhere; set it, or write | default('...') behind it",
-			   v->text);
+		return bad(
+			r,
+			"'%.80s' is not set anywhere; set it, or write | default('...') behind it",
+			v->text);
 	case V_SECRET:
-		return bad(r, "the vault entry '%.60s' cannot be part of a text: it would be printed and "
-			      "stored in clear; it can only be the whole value of a secret key", v->text);
+		return bad(r,
+			   "the vault entry '%.60s' cannot be part of a text: it would be printed "
+			   "and stored in clear; it can only be the whole value of a secret key",
+			   v->text);
 	case V_OMIT:
 	case V_NODE:
 	case V_NAMES:
@@ -598,7 +609,8 @@ static int read_expr(struct reader *r, struct value *ret)
 		return -1;
 	while (eat(r, '~')) {
 		struct value other;
-		if (read_filtered(r, &other) < 0 || need_text(r, ret) < 0 || need_text(r, &other) < 0)
+		if (read_filtered(r, &other) < 0 || need_text(r, ret) < 0 ||
+		    need_text(r, &other) < 0)
 			return -1;
 		if (!spend(r, strlen(ret->text) + strlen(other.text)))
 			return -1;
@@ -749,8 +761,9 @@ static int expand_any(struct expander *x, size_t host, const struct ynode *n,
 	const char *name = named ? named->name : "a value";
 	if (n->tag && strcmp(n->tag, "!vault") == 0) {
 		problem_at(x->p, at,
-			   "%s: a value encrypted inside the inventory cannot be opened here: put it into the "
-			   "vault ('powerstack vault set NAME') and write \"{{ ansible_vault.NAME }}\"",
+			   "%s: a value encrypted inside the inventory cannot be opened here: put "
+			   "it into the vault ('powerstack vault set NAME') and write \"{{ "
+			   "ansible_vault.NAME }}\"",
 			   name);
 		return -1;
 	}

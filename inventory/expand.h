@@ -44,8 +44,8 @@ struct expander {
 	size_t source_len;
 	const char *dir;		/* inventory_dir */
 	const char *file;		/* inventory_file */
-	/* variables that the expander is asked for and that no mapping sets: the keys' fallbacks. May
-	 * be NULL. NULL when the name has none for that host. */
+	/* variables that the expander is asked for and that no mapping sets: the keys' fallbacks.
+	 * May be NULL. NULL when the name has none for that host. */
 	const char *(*fallback)(void *ctx, size_t host, const char *name);
 	/* must that variable be a vault entry? */
 	bool (*is_secret)(void *ctx, const char *name);
@@ -63,7 +63,8 @@ int expand_node(struct expander *x, size_t host, const char *name, const struct 
 /* Expands a text of our own (name's fallback); problems are told at `at`. */
 int expand_text(struct expander *x, size_t host, const char *name, const char *text,
 		struct place at, struct value *ret);
-/* Notes the names inside the braces of a text that is not expanded (its key is read for no host). */
+/* Notes the names inside the braces of a text that is not expanded (its key is read for no
+ * host). */
 void expand_scan(struct expander *x, const char *text);
 /* Was the variable named in an expression that was expanded or scanned? */
 bool expand_used(const struct expander *x, const char *name);

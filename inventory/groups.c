@@ -136,7 +136,8 @@ static bool read_range(const char *p, const char *end, struct range *ret)
 		return false;
 	struct range r = { .step = 1 };
 	if (n == 3) {
-		if (!*part[2] || strspn(part[2], "0123456789") != strlen(part[2]) || strlen(part[2]) > 6)
+		if (!*part[2] || strspn(part[2], "0123456789") != strlen(part[2]) ||
+		    strlen(part[2]) > 6)
 			return false;
 		r.step = strtol(part[2], NULL, 10);
 	}
@@ -148,8 +149,8 @@ static bool read_range(const char *p, const char *end, struct range *ret)
 		r.last = part[1][0];
 	} else {
 		for (int i = 0; i < 2; i++)
-			if ((i == 1 && !*part[i]) || strspn(part[i], "0123456789") != strlen(part[i]) ||
-			    strlen(part[i]) > 9)
+			if ((i == 1 && !*part[i]) ||
+			    strspn(part[i], "0123456789") != strlen(part[i]) || strlen(part[i]) > 9)
 				return false;
 		r.first = strtol(part[0], NULL, 10);
 		r.last = strtol(part[1], NULL, 10);
@@ -193,7 +194,8 @@ static int expand_from(struct buf *head, const char *rest, size_t *left,
 	for (long i = r.first; i <= r.last; i += r.step) {
 		int rc = buf_add(head, rest, (size_t)(open - rest));
 		if (rc == 0)
-			rc = r.letters ? buf_addc(head, (char)i) : buf_addf(head, "%0*ld", r.width, i);
+			rc = r.letters ? buf_addc(head, (char)i)
+				       : buf_addf(head, "%0*ld", r.width, i);
 		if (rc < 0) {
 			*why = "a host's name is too long";
 			return -1;
@@ -289,8 +291,9 @@ static void read_host(struct reader *r, size_t group, const struct ynode *key,
 					      "0123456789._:[]-");
 	if (*odd || *name == '-') {
 		problem_at(r->p, h.at,
-			   "host '%.80s': a host's key is its name or address: letters, digits, '.', "
-			   "'-' and '_'", key->text);
+			   "host '%.80s': a host's key is its name or address: letters, digits, "
+			   "'.', '-' and '_'",
+			   key->text);
 		return;
 	}
 	h.vars = vars_of(r, value, name);
@@ -339,10 +342,12 @@ static void read_children(struct reader *r, size_t group, const struct ynode *n)
 	}
 	for (size_t i = 0; i < n->n && !r->too_many; i++) {
 		const char *odd = n->pairs[i].key->text;
-		if (strcmp(odd, "vars") == 0 || strcmp(odd, "hosts") == 0 || strcmp(odd, "children") == 0) {
+		if (strcmp(odd, "vars") == 0 || strcmp(odd, "hosts") == 0 ||
+		    strcmp(odd, "children") == 0) {
 			problem_at(r->p, place_of(n->pairs[i].key),
-				   "'%s:' is indented too far: below 'children:' stand groups, '%s:' stands beside it or "
-				   "below one of them", odd, odd);
+				   "'%s:' is indented too far: below 'children:' stand groups, "
+				   "'%s:' stands beside it or below one of them",
+				   odd, odd);
 			continue;
 		}
 		size_t child = open_group(r, n->pairs[i].key->text, place_of(n->pairs[i].key));
@@ -382,13 +387,14 @@ static void read_group(struct reader *r, size_t group, const struct ynode *n)
 			const char *near = near_find(key->text, COUNT(group_keys), group_key, NULL);
 			if (near)
 				problem_at(r->p, place_of(key),
-					   "group '%.80s': unknown key '%.80s'; did you mean '%s'?", name,
-					   key->text, near);
+					   "group '%.80s': unknown key '%.80s'; did you mean '%s'?",
+					   name, key->text, near);
 			else
 				problem_at(r->p, place_of(key),
-					   "group '%.80s': '%.80s' does not belong here: a group has "
-					   "'hosts:', 'vars:' and 'children:', and hosts and keys stand "
-					   "below these", name, key->text);
+					   "group '%.80s': '%.80s' does not belong here: a group "
+					   "has 'hosts:', 'vars:' and 'children:', and hosts and "
+					   "keys stand below these",
+					   name, key->text);
 		}
 	}
 }
@@ -411,7 +417,8 @@ static bool set_depths(struct reader *r)
 	}
 	for (size_t i = 1; i < g->n; i++)
 		if (!g->v[i].depth || g->v[i].depth > g->n) {
-			problem_at(r->p, g->v[i].at, "group '%.80s' is inside itself", g->v[i].name);
+			problem_at(r->p, g->v[i].at, "group '%.80s' is inside itself",
+				   g->v[i].name);
 			return false;
 		}
 	return true;
@@ -514,8 +521,9 @@ int groups_read(const struct ynode *root, struct arena *a, struct plist *p, stru
 			is_part = is_part || strcmp(key->text, group_keys[k]) == 0;
 		if (is_part) {
 			problem_at(p, place_of(key),
-				   "'%s:' stands below a group: the file begins with 'k3s_cluster:', and "
-				   "'%s:' is indented below it", key->text, key->text);
+				   "'%s:' stands below a group: the file begins with "
+				   "'k3s_cluster:', and '%s:' is indented below it",
+				   key->text, key->text);
 			continue;
 		}
 		size_t group = open_group(&r, key->text, place_of(key));

@@ -53,7 +53,8 @@ int groups_read(const struct ynode *root, struct arena *a, struct plist *p, stru
 const struct igroup *groups_find(const struct groups *g, const char *name);
 /* Appends to *v, n the indices of every host in group or below it, in the file's order. */
 void groups_members(const struct groups *g, const struct igroup *group, size_t **v, size_t *n);
-/* The nodes of key in the mappings v, the first that has it; NULL when none. ret_key may be NULL. */
+/* The nodes of key in the mappings v, the first that has it; NULL when none. ret_key may be
+ * NULL. */
 const struct ynode *groups_lookup(const struct ynode *const *v, size_t n, const char *key,
 				  const struct ynode **ret_key);
 /* Expands Ansible's ranges in a host key ("ho[1:3]", "n[01:10:3]-[a:c]"); calls each(ctx, name)

@@ -38,7 +38,8 @@ static const char *folder_of(struct arena *a, const char *name)
 	if (!here)
 		return dir;
 	const char *sep = strcmp(here, "/") == 0 ? "" : "/";
-	return strcmp(dir, ".") == 0 ? arena_str(a, here) : arena_printf(a, "%s%s%s", here, sep, dir);
+	return strcmp(dir, ".") == 0 ? arena_str(a, here)
+				     : arena_printf(a, "%s%s%s", here, sep, dir);
 }
 
 /* $HOME, else what the password file says (a service has no HOME); NULL when neither does. */
@@ -49,7 +50,8 @@ static const char *home(struct arena *a)
 		return set;
 	char bytes[4096];
 	struct passwd pw, *found = NULL;
-	if (getpwuid_r(getuid(), &pw, bytes, sizeof(bytes), &found) != 0 || !found || !found->pw_dir)
+	if (getpwuid_r(getuid(), &pw, bytes, sizeof(bytes), &found) != 0 || !found ||
+	    !found->pw_dir)
 		return NULL;
 	return arena_str(a, found->pw_dir);
 }
@@ -117,8 +119,8 @@ static int parse(const char *name, const char *bytes, size_t len, struct plist *
 	}
 	if (begins(bytes, len, "$ANSIBLE_VAULT") || begins(bytes, len, "$POWERSTACK")) {
 		problem_at(p, (struct place){ 1, 1 },
-			   "this is an encrypted vault: the inventory itself stays readable, only vault.yml "
-			   "is encrypted");
+			   "this is an encrypted vault: the inventory itself stays readable, only "
+			   "vault.yml is encrypted");
 		return 0;
 	}
 	if (ydoc_parse(name, bytes, len, &doc, &e) < 0) {
@@ -127,32 +129,38 @@ static int parse(const char *name, const char *bytes, size_t len, struct plist *
 	}
 	int rc = 0;
 	if (!doc.root || doc.root->kind != YDOC_MAP)
-		problem_at(p, (struct place){ doc.root ? doc.root->line : 0, doc.root ? doc.root->column : 0 },
-			   begins(bytes, len, "[") ? "this looks like an INI inventory; YAML is wanted: "
-				   "'ansible-inventory -i FILE --list --yaml' converts it" :
-				   "an inventory begins with 'k3s_cluster:'");
+		problem_at(p,
+			   (struct place){ doc.root ? doc.root->line : 0,
+					   doc.root ? doc.root->column : 0 },
+			   begins(bytes, len, "[")
+				   ? "this looks like an INI inventory; YAML is wanted: "
+				     "'ansible-inventory -i FILE --list --yaml' converts it"
+				   : "an inventory begins with 'k3s_cluster:'");
 	else
-		rc = load_document(doc.root, bytes, len, folder_of(&l->arena, name), home(&l->arena),
-				   &l->arena, p, &l->inv);
+		rc = load_document(doc.root, bytes, len, folder_of(&l->arena, name),
+				   home(&l->arena), &l->arena, p, &l->inv);
 	ydoc_free(&doc);
 	return rc;
 }
 
-/* Ansible would read these folders beside the inventory, too: to pass them over in silence would deploy
- * something else than what Ansible did. */
+/* Ansible would read these folders beside the inventory, too: to pass them over in silence would
+ * deploy something else than what Ansible did. */
 static void tell_folders(struct plist *p, const char *path)
 {
 	static const char *const folders[] = { "group_vars", "host_vars" };
 	const char *slash = strrchr(path, '/');
 	for (size_t i = 0; i < COUNT(folders); i++) {
 		AUTO_FREE char *folder = NULL;
-		if (asprintf(&folder, "%.*s%s", slash ? (int)(slash + 1 - path) : 0, path, folders[i]) < 0) {
+		if (asprintf(&folder, "%.*s%s", slash ? (int)(slash + 1 - path) : 0, path,
+			     folders[i]) < 0) {
 			folder = NULL;
 			return;
 		}
 		if (access(folder, F_OK) == 0)
-			warning_at(p, (struct place){ 0 },
-				   "'%s' is not read: move its keys below 'vars:' or to their hosts", folder);
+			warning_at(
+				p, (struct place){ 0 },
+				"'%s' is not read: move its keys below 'vars:' or to their hosts",
+				folder);
 	}
 }
 
@@ -205,10 +213,13 @@ int inventory_load(const char *path, struct inventory **ret, struct problems *re
 	*ret_problems = (struct problems){ 0 };
 	if (file_read(path, &b, &missing, e) < 0) {
 		if (missing)
-			return err_set(e, ERR_CONFIG, "there is no inventory '%s'; 'powerstack init' writes one, "
-				       "-i names another", path);
+			return err_set(e, ERR_CONFIG,
+				       "there is no inventory '%s'; 'powerstack init' writes one, "
+				       "-i names another",
+				       path);
 		if (b.full)
-			return err_set(e, ERR_CONFIG, "%s: it is bigger than %u KiB", path, FILE_MAX / 1024);
+			return err_set(e, ERR_CONFIG, "%s: it is bigger than %u KiB", path,
+				       FILE_MAX / 1024);
 		e->kind = ERR_CONFIG;
 		return -(int)ERR_CONFIG;
 	}
@@ -242,7 +253,8 @@ static bool has_address(const struct host *h, const char *name)
 
 const struct host *inventory_find_host(const struct inventory *inv, const char *name)
 {
-	static bool (*const ways[])(const struct host *, const char *) = { is_named, has_key, has_address };
+	static bool (*const ways[])(const struct host *, const char *) = { is_named, has_key,
+									   has_address };
 	for (size_t w = 0; w < COUNT(ways); w++) {
 		const struct host *found = NULL;
 		bool several = false;

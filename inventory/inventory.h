@@ -41,24 +41,26 @@ struct host {
 
 	/* how to reach it */
 	const char *address;		/* ansible_host or the key */
-	unsigned port;			/* ansible_port; 0 when not given: ssh's own configuration tells */
-	const char *user;		/* ansible_user or NULL: ssh's own configuration tells */
+	unsigned port;			/* ansible_port; 0: not given, ssh's configuration tells */
+	const char *user;		/* ansible_user or NULL: ssh's configuration tells */
 	const char *key_file;		/* ansible_ssh_private_key_file or NULL; "~" expanded */
 	const char *known_hosts_file;	/* ssh_known_hosts_file or NULL (then the user's own) */
-	const char *jump;		/* proxy_jump or -o ProxyJump= / -J in ansible_ssh_common_args: [user@]host[:port],... */
+	const char *jump;		/* proxy_jump, or -J and -o ProxyJump= in
+					   ansible_ssh_common_args: [user@]host[:port],... */
 	struct secret_ref become_password;	/* ansible_become_password */
 	struct secret_ref ssh_password;		/* ansible_password */
 
 	/* what it is */
 	const char *node_name;		/* Kubernetes and exporter name; the key when not given */
-	const char *internal_ip, *external_ip;	/* internal_ip always; external_ip always on servers, where
-						   it may be a name */
+	const char *internal_ip;	/* always */
+	const char *external_ip;	/* always on servers; may be a name */
 	const char *bmc_ip;		/* BMC_ip */
 	const char *disk;		/* disk_for_persistent_storage (control node) */
-	const char *disk_serial;	/* disk_serial: required when disk is not a stable /dev/disk/by-id path */
+	const char *disk_serial;	/* always, unless disk is a by-id path or loop */
 	const char *disk_for_testing;
 	struct secret_ref bmc_user, bmc_password;
-	const char *extra_server_args, *extra_agent_args; /* for k3s on this host; NULL on the other role */
+	const char *extra_server_args;	/* for k3s here; NULL on an agent */
+	const char *extra_agent_args;	/* NULL on a server */
 	const struct keyval *node_labels;
 	size_t nnode_labels;
 	const char *const *node_taints;	/* key=value:Effect */
@@ -74,7 +76,8 @@ struct inventory {
 	const struct host *control;	/* the first server */
 
 	/* disk and NFS */
-	const char *export_path, *nfs_network, *nfs_server;	/* nfs_server: default control's internal_ip */
+	const char *export_path, *nfs_network;
+	const char *nfs_server;		/* default: control's internal_ip */
 	/* storage */
 	const char *storageclass_name, *storage_accessmode, *pv_name, *pvc_name;
 	uint64_t storageclass_size;	/* bytes, as are all sizes */
@@ -126,20 +129,23 @@ struct problems {
  * Nothing is read but bytes, $HOME (for "~") and the working directory (for relative paths). */
 int inventory_parse(const char *name, const void *bytes, size_t len, struct inventory **ret,
 		    struct problems *ret_problems, struct err *e);
-/* As inventory_parse, from a file; group_vars/ and host_vars/ beside it are warned about, not read. */
+/* As inventory_parse, from a file; group_vars/ and host_vars/ beside it are warned about, not
+ * read. */
 int inventory_load(const char *path, struct inventory **ret, struct problems *ret_problems,
 		   struct err *e);
 void inventory_free(struct inventory *inv);
 void problems_free(struct problems *p);
 
-/* The host of that name; else of that key; else the only one of that address. NULL when there is none. */
+/* The host of that name; else of that key; else the only one of that address. NULL when there is
+ * none. */
 const struct host *inventory_find_host(const struct inventory *inv, const char *name);
 /* The resolved view as YAML that inventory_parse reads back to the same view: defaults filled in,
  * secrets as "<vault: name>". */
 int inventory_show(const struct inventory *inv, struct buf *out);
-/* The value of a key as text, from the same field table (host keys need host): for templates. Sizes
- * print in bytes, yes/no as such, the items of a list one a line; nothing is added when the key has no
- * value. Appends to ret. -ERR_BUG for an unknown key, a host key without host, or a secret. */
+/* The value of a key as text, from the same field table (host keys need host): for templates.
+ * Sizes print in bytes, yes/no as such, the items of a list one a line; nothing is added when the
+ * key has no value. Appends to ret. -ERR_BUG for an unknown key, a host key without host, or a
+ * secret. */
 int inventory_value(const struct inventory *inv, const struct host *host, const char *key,
 		    struct buf *ret, struct err *e);
 /* One row per key that is understood: for docs, man pages and `init`. i counts from 0; false
@@ -149,7 +155,7 @@ struct inventory_key {
 	const char *fallback;		/* as it would be written, references and all; NULL: none */
 	const char *example, *help;
 	const char *same_as;		/* it is another name of that key; else NULL */
-	bool used_here;			/* false: understood and warned about as meaning nothing here */
+	bool used_here;			/* false: understood, but means nothing here */
 };
 bool inventory_key_at(size_t i, struct inventory_key *ret);
 /* What must hold between the keys, one sentence per rule, for docs; NULL behind the last. */

@@ -40,14 +40,16 @@ static const char *group_name(struct loader *l, const struct field *f)
 {
 	const struct ynode *found = NULL;
 	for (size_t i = 0; i < l->g.n; i++) {
-		const struct ynode *n = groups_lookup(l->g.v[i].vars, l->g.v[i].nvars, f->key, NULL);
+		const struct ynode *n =
+			groups_lookup(l->g.v[i].vars, l->g.v[i].nvars, f->key, NULL);
 		if (!n || ydoc_is_null(n))
 			continue;
 		if (n->kind != YDOC_SCALAR || strstr(n->text, "{{"))
-			problem_at(l->p, place_of(n), "%s: the plain name of a group is wanted", f->key);
+			problem_at(l->p, place_of(n), "%s: the plain name of a group is wanted",
+				   f->key);
 		else if (found && strcmp(found->text, n->text) != 0)
-			problem_at(l->p, place_of(n), "%s: it is '%.60s' on line %u; keep one", f->key,
-				   found->text, found->line);
+			problem_at(l->p, place_of(n), "%s: it is '%.60s' on line %u; keep one",
+				   f->key, found->text, found->line);
 		else
 			found = n;
 	}
@@ -68,8 +70,8 @@ static bool tell_missing_group(struct loader *l, const char *name, const char *o
 	const struct igroup *g = was ? was : near ? groups_find(&l->g, near) : NULL;
 	if (!g)
 		return false;
-	problem_at(l->p, g->at, "there is no group '%.60s'; is '%.60s' meant to be it? rename it", name,
-		   g->name);
+	problem_at(l->p, g->at, "there is no group '%.60s'; is '%.60s' meant to be it? rename it",
+		   name, g->name);
 	return true;
 }
 
@@ -80,7 +82,8 @@ static void take_role(struct loader *l, const struct igroup *group, enum role ro
 	for (size_t i = 0; i < n; i++) {
 		const struct ihost *h = &l->g.hosts[members[i]];
 		if (l->roles[members[i]] & ROLE_ANY) {
-			problem_at(l->p, h->at, "host '%.80s' is a server and an agent; keep it in one group",
+			problem_at(l->p, h->at,
+				   "host '%.80s' is a server and an agent; keep it in one group",
 				   h->key);
 			continue;
 		}
@@ -99,16 +102,19 @@ static void tell_idle(struct loader *l, const char *server, const char *agent)
 		groups_members(&l->g, g, &members, &n);
 		for (size_t m = 0; m < n; m++)
 			useful += (l->roles[members[m]] & ROLE_ANY) != 0;
-		if (!useful && strcmp(g->name, "k3s_cluster") != 0 && strcmp(g->name, server) != 0 &&
-		    strcmp(g->name, agent) != 0 && strcmp(g->name, "ungrouped") != 0)
-			warning_at(l->p, g->at, "group '%.80s' holds no server and no agent: it is ignored",
+		if (!useful && strcmp(g->name, "k3s_cluster") != 0 &&
+		    strcmp(g->name, server) != 0 && strcmp(g->name, agent) != 0 &&
+		    strcmp(g->name, "ungrouped") != 0)
+			warning_at(l->p, g->at,
+				   "group '%.80s' holds no server and no agent: it is ignored",
 				   g->name);
 	}
 	for (size_t i = 0; i < l->g.nhosts; i++)
 		if (!(l->roles[i] & ROLE_ANY))
-			warning_at(l->p, l->g.hosts[i].at,
-				   "host '%.80s' is neither in '%.60s' nor in '%.60s': it is ignored",
-				   l->g.hosts[i].key, server, agent);
+			warning_at(
+				l->p, l->g.hosts[i].at,
+				"host '%.80s' is neither in '%.60s' nor in '%.60s': it is ignored",
+				l->g.hosts[i].key, server, agent);
 }
 
 /* Variables of the whole cluster are still to be read when there is no host to read them for. */
@@ -121,7 +127,8 @@ static void add_phantom(struct loader *l)
 	const struct igroup *from[] = { groups_find(&l->g, "k3s_cluster"), &l->g.v[0] };
 	for (size_t i = 0; i < COUNT(from); i++)
 		for (size_t k = 0; from[i] && k < from[i]->nvars; k++) {
-			const struct ynode **one = arena_push(l->a, &h->vars, &h->nvars, sizeof(*h->vars));
+			const struct ynode **one =
+				arena_push(l->a, &h->vars, &h->nvars, sizeof(*h->vars));
 			if (one)
 				*one = from[i]->vars[k];
 		}
@@ -140,7 +147,8 @@ static void find_roles(struct loader *l)
 		take_role(l, g, ROLE_SERVER);
 	if (!l->nhosts && !(!g && tell_missing_group(l, server, "master")))
 		problem_at(l->p, g ? g->at : (struct place){ 0 },
-			   "there is no control node: name one host below k3s_cluster: children: %s: hosts:",
+			   "there is no control node: name one host below k3s_cluster: children: "
+			   "%s: hosts:",
 			   server);
 	g = groups_find(&l->g, agent);
 	if (g)
@@ -168,14 +176,15 @@ static void tell_bad(struct loader *l, struct place at, const struct field *f, c
 	size_t n = strlen(text);
 	const char *dots = n > VALUE_SHOWN ? "..." : "";
 	if (f->type == T_CHOICE && (f->flags & F_QUIET))
-		problem_at(l->p, at, "%s: '%.*s' is not possible: %s", f->key, VALUE_SHOWN, text, f->help);
+		problem_at(l->p, at, "%s: '%.*s' is not possible: %s", f->key, VALUE_SHOWN, text,
+			   f->help);
 	else if (f->type == T_SSHARGS)
 		problem_at(l->p, at, "%s: %s", f->key, l->t.why);
 	else if (f->type == T_YAML)
 		problem_at(l->p, at, "%s: it is no YAML text: %s", f->key, l->t.why);
 	else if (f->type == T_CHOICE)
-		problem_at(l->p, at, "%s: '%.*s%s' is not one of %s", f->key, VALUE_SHOWN, text, dots,
-			   l->t.why);
+		problem_at(l->p, at, "%s: '%.*s%s' is not one of %s", f->key, VALUE_SHOWN, text,
+			   dots, l->t.why);
 	else
 		problem_at(l->p, at, "%s: '%.*s%s' is not %s%s%s", f->key, VALUE_SHOWN, text, dots,
 			   row->what, l->t.why[0] ? ": " : "", l->t.why);
@@ -273,13 +282,14 @@ static bool read_list(struct loader *l, size_t host, const struct field *f, cons
 static void tell_clear(struct loader *l, struct place at, const struct field *f, bool empty)
 {
 	if (empty)
-		problem_at(l->p, at, "%s: it is empty; write \"{{ ansible_vault.NAME }}\" or remove the line",
+		problem_at(l->p, at,
+			   "%s: it is empty; write \"{{ ansible_vault.NAME }}\" or remove the line",
 			   f->key);
 	else
 		problem_at(l->p, at,
-			   "%s: a secret does not stand here in clear text: store it with 'powerstack vault "
-			   "set %s' and write %s: \"{{ ansible_vault.%s }}\"", f->key, f->key, f->key,
-			   f->key);
+			   "%s: a secret does not stand here in clear text: store it with "
+			   "'powerstack vault set %s' and write %s: \"{{ ansible_vault.%s }}\"",
+			   f->key, f->key, f->key, f->key);
 }
 
 /* The expanded value v of f. */
@@ -291,18 +301,20 @@ static bool take_value(struct loader *l, size_t host, const struct field *f, str
 	case V_SECRET:
 		if (f->type != T_SECRET) {
 			problem_at(l->p, at,
-				   "%s: the vault entry '%.60s' cannot stand here: this key is printed and "
-				   "stored in clear", f->key, v->text);
+				   "%s: the vault entry '%.60s' cannot stand here: this key is "
+				   "printed and stored in clear",
+				   f->key, v->text);
 			return false;
 		}
 		break;
 	case V_UNDEFINED:
 		if (f->type != T_SECRET || !v->plain_name) {
-			problem_at(l->p, at, "%s: '%.80s' is not set anywhere%s%.80s; %s", f->key, v->text,
-				   h->key[0] && f->scope == F_HOST ? " for " : "",
+			problem_at(l->p, at, "%s: '%.80s' is not set anywhere%s%.80s; %s", f->key,
+				   v->text, h->key[0] && f->scope == F_HOST ? " for " : "",
 				   h->key[0] && f->scope == F_HOST ? h->key : "",
-				   f->type == T_SECRET ? "a vault entry is written {{ ansible_vault.NAME }}" :
-							 "set it, or write | default('...') behind it");
+				   f->type == T_SECRET
+					   ? "a vault entry is written {{ ansible_vault.NAME }}"
+					   : "set it, or write | default('...') behind it");
 			return false;
 		}
 		break;
@@ -320,9 +332,12 @@ static bool take_value(struct loader *l, size_t host, const struct field *f, str
 	case V_NODE:
 		if (is_list(f))
 			return read_list(l, v->host, f, v->node, ret);
-		problem_at(l->p, at, f->type == T_YAML ?
-			   "%s: YAML text is wanted: write '%s: |' and indent the lines below" :
-			   "%s: a single value is wanted here, not a list or mapping", f->key, f->key);
+		problem_at(l->p, at,
+			   f->type == T_YAML
+				   ? "%s: YAML text is wanted: write '%s: |' and indent the lines "
+				     "below"
+				   : "%s: a single value is wanted here, not a list or mapping",
+			   f->key, f->key);
 		return false;
 	case V_OMIT:
 	case V_NAMES:
@@ -333,8 +348,10 @@ static bool take_value(struct loader *l, size_t host, const struct field *f, str
 		return false;
 	}
 	if (!is_entry_name(v->text)) {
-		problem_at(l->p, at, "%s: '%.60s' is no name of a vault entry: letters, digits, '_', '-' and "
-			   "'.'", f->key, v->text);
+		problem_at(l->p, at,
+			   "%s: '%.60s' is no name of a vault entry: letters, digits, '_', '-' and "
+			   "'.'",
+			   f->key, v->text);
 		return false;
 	}
 	ret->s = arena_str(l->a, v->text);
@@ -351,12 +368,14 @@ static const struct ynode *find_node(struct loader *l, size_t host, const struct
 		if (!schema[i].same_as || strcmp(schema[i].same_as, f->key) != 0)
 			continue;
 		const struct ynode *other_key = NULL;
-		const struct ynode *other = groups_lookup(h->vars, h->nvars, schema[i].key, &other_key);
+		const struct ynode *other =
+			groups_lookup(h->vars, h->nvars, schema[i].key, &other_key);
 		if (!other)
 			continue;
 		if (n)
-			problem_at(l->p, place_of(other_key), "%s and %s (line %u) are the same; keep one",
-				   schema[i].key, key->text, key->line);
+			problem_at(l->p, place_of(other_key),
+				   "%s and %s (line %u) are the same; keep one", schema[i].key,
+				   key->text, key->line);
 		n = other;
 		key = other_key;
 	}
@@ -374,8 +393,8 @@ static void read_fallback(struct loader *l, size_t host, const struct field *f, 
 		return;
 	if (!f->fallback) {
 		if (f->flags & F_NEEDED) {
-			problem_at(l->p, r->at, "%s is missing: %s; e.g. %s: %s", f->key, f->help, f->key,
-				   f->example);
+			problem_at(l->p, r->at, "%s is missing: %s; e.g. %s: %s", f->key, f->help,
+				   f->key, f->example);
 			r->state = FS_BAD;
 		}
 		return;
@@ -388,9 +407,10 @@ static void read_fallback(struct loader *l, size_t host, const struct field *f, 
 		return;
 	}
 	if (!(f->scope == F_HOST && !h->key[0]))
-		problem_at(l->p, r->at, "%s is not given for '%.80s', and '%.80s' is not %s%s%s; add %s: %s",
-			   f->key, h->key, v.text, type_row(f->type)->what, l->t.why[0] ? ": " : "", l->t.why,
-			   f->key, f->example);
+		problem_at(l->p, r->at,
+			   "%s is not given for '%.80s', and '%.80s' is not %s%s%s; add %s: %s",
+			   f->key, h->key, v.text, type_row(f->type)->what, l->t.why[0] ? ": " : "",
+			   l->t.why, f->key, f->example);
 }
 
 static void read_key(struct loader *l, size_t host, const struct field *f, struct reading *r)
@@ -405,7 +425,8 @@ static void read_key(struct loader *l, size_t host, const struct field *f, struc
 	} else if (n && ydoc_is_null(n)) {
 		warning_at(l->p, place_of(key), "%s has no value: %s%s%s", key->text,
 			   f->fallback && *f->fallback ? "its default '" : "it counts as not given",
-			   f->fallback ? f->fallback : "", f->fallback && *f->fallback ? "' is used" : "");
+			   f->fallback ? f->fallback : "",
+			   f->fallback && *f->fallback ? "' is used" : "");
 	} else if (n) {
 		r->at = place_of(n);
 		if (expand_node(&l->x, host, key->text, n, &v) < 0) {
@@ -469,8 +490,8 @@ static void take_ssharg(struct loader *l, size_t row, const char *key, const cha
 	if (!value || s->state == FS_BAD)
 		return;
 	if (s->state == FS_GIVEN) {
-		problem_at(l->p, from->at, "%s: this is also given as %s on line %u; keep one", from_key, key,
-			   s->at.line);
+		problem_at(l->p, from->at, "%s: this is also given as %s on line %u; keep one",
+			   from_key, key, s->at.line);
 		return;
 	}
 	*s = (struct spot){ FS_GIVEN, from->at };
@@ -503,7 +524,8 @@ static void read_host(struct loader *l, size_t row)
 		take_ssharg(l, row, "ssh_known_hosts_file", r.v.known_hosts, &r, f->key);
 		take_ssharg(l, row, "ansible_ssh_private_key_file", r.v.key_file, &r, f->key);
 		if (r.v.s)
-			warning_at(l->p, r.at, "%s: ignored, they mean nothing here: %s", f->key, r.v.s);
+			warning_at(l->p, r.at, "%s: ignored, they mean nothing here: %s", f->key,
+				   r.v.s);
 	}
 	host->name = host->node_name ? host->node_name : host->key;
 }
@@ -523,8 +545,8 @@ static void print_reading(const struct field *f, const struct reading *r, struct
 }
 
 /* Reads f for host and compares with what the first one gave. */
-static void compare(struct loader *l, const struct field *f, size_t first, const struct reading *was,
-		    size_t host)
+static void compare(struct loader *l, const struct field *f, size_t first,
+		    const struct reading *was, size_t host)
 {
 	struct reading now;
 	read_key(l, host, f, &now);
@@ -539,8 +561,9 @@ static void compare(struct loader *l, const struct field *f, size_t first, const
 	l->a->failed = l->a->failed || a.full || b.full;
 	if (strcmp(buf_str(&a), buf_str(&b)) != 0)
 		problem_at(l->p, now.at,
-			   "%s: it is '%.60s' for '%.60s' but '%.60s' for '%.60s': it must be one value for the "
-			   "whole cluster", f->key, buf_str(&b), l->g.hosts[host].key, buf_str(&a),
+			   "%s: it is '%.60s' for '%.60s' but '%.60s' for '%.60s': it must be one "
+			   "value for the whole cluster",
+			   f->key, buf_str(&b), l->g.hosts[host].key, buf_str(&a),
 			   l->g.hosts[first].key);
 }
 
@@ -589,7 +612,8 @@ struct leftovers {
 	size_t ntold;
 };
 
-static void add_leftover(struct loader *l, struct leftovers *o, struct buf *to, const struct ynode *key)
+static void add_leftover(struct loader *l, struct leftovers *o, struct buf *to,
+			 const struct ynode *key)
 {
 	for (size_t i = 0; i < o->ntold; i++)
 		if (strcmp(o->told[i], key->text) == 0)
@@ -610,15 +634,16 @@ static void look_over(struct loader *l, struct leftovers *o, const struct ynode 
 		const char *near = f ? NULL : schema_near(key->text);
 		if (strcmp(key->text, "ansible_vault") == 0)
 			problem_at(l->p, place_of(key),
-				   "secrets do not stand in the inventory: move these into vault.yml "
-				   "('powerstack vault create', or 'vault encrypt' for a file of them)");
+				   "secrets do not stand in the inventory: move these into "
+				   "vault.yml ('powerstack vault create', or 'vault encrypt' for a "
+				   "file of them)");
 		else if (f && (f->flags & F_DEAD))
 			add_leftover(l, o, &o->dead, key);
 		else if (f || expand_used(&l->x, key->text))
 			continue;
 		else if (near)
-			problem_at(l->p, place_of(key), "unknown key '%.80s'; did you mean '%s'?", key->text,
-				   near);
+			problem_at(l->p, place_of(key), "unknown key '%.80s'; did you mean '%s'?",
+				   key->text, near);
 		else
 			add_leftover(l, o, &o->unknown, key);
 	}
@@ -709,9 +734,16 @@ int load_document(const struct ynode *root, const char *source, size_t source_le
 	if (a->failed)
 		return -(int)ERR_MEMORY;
 	const char *slash = strrchr(ret->path, '/');
-	l.x = (struct expander){ .g = &l.g, .a = a, .p = p, .source = source, .source_len = source_len,
-				 .dir = dir, .file = slash ? slash + 1 : ret->path, .fallback = fallback,
-				 .is_secret = is_secret, .ctx = &l };
+	l.x = (struct expander){ .g = &l.g,
+				 .a = a,
+				 .p = p,
+				 .source = source,
+				 .source_len = source_len,
+				 .dir = dir,
+				 .file = slash ? slash + 1 : ret->path,
+				 .fallback = fallback,
+				 .is_secret = is_secret,
+				 .ctx = &l };
 	for (size_t i = 0; i < l.nhosts; i++)
 		read_host(&l, i);
 	read_cluster(&l);

@@ -6,8 +6,8 @@
 #include "inventory/arena.h"
 #include "inventory/problem.h"
 
-/* Fills ret (strings in a) from root; source are the file's bytes, dir its absolute folder, home for "~"
- * (or NULL). Every problem is told to p; when one of them is an error ret is incomplete.
+/* Fills ret (strings in a) from root; source are the file's bytes, dir its absolute folder, home
+ * for "~" (or NULL). Every problem is told to p; when one of them is an error ret is incomplete.
  * -ERR_MEMORY or -ERR_CONFIG (there was nothing to go on with) or 0. */
 int load_document(const struct ynode *root, const char *source, size_t source_len, const char *dir,
 		  const char *home, struct arena *a, struct plist *p, struct inventory *ret);

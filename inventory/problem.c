@@ -32,7 +32,8 @@ static size_t sequence(const char *s)
 	return n == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0 ? 0 : n;
 }
 
-/* A message goes to terminals, logs and JSON: what a file or a cut put into it must not act there. */
+/* A message goes to terminals, logs and JSON: what a file or a cut put into it must not act
+ * there. */
 static void make_printable(char *s)
 {
 	while (*s) {

@@ -29,7 +29,8 @@ static void add_code(struct buf *out, const char *s)
 static void add_scope(struct buf *out, const char *scope, const char *title)
 {
 	struct inventory_key k;
-	buf_addf(out, "### %s\n\n| key | type | meaning | default, or e.g. |\n|---|---|---|---|\n", title);
+	buf_addf(out, "### %s\n\n| key | type | meaning | default, or e.g. |\n|---|---|---|---|\n",
+		 title);
 	for (size_t i = 0; inventory_key_at(i, &k); i++) {
 		if (strcmp(k.scope, scope) != 0 || !k.used_here || k.same_as)
 			continue;
@@ -56,8 +57,8 @@ int inventory_reference(struct buf *out)
 	for (size_t i = 0; inventory_key_at(i, &k); i++)
 		if (k.same_as)
 			buf_addf(out, "| `%s` | `%s` |\n", k.key, k.same_as);
-	buf_adds(out, "\n### Without effect here\n\nThese are understood and named in one warning.\n\n"
-		      "| key | why |\n|---|---|\n");
+	buf_adds(out, "\n### Without effect here\n\nThese are understood and named in one "
+		      "warning.\n\n| key | why |\n|---|---|\n");
 	for (size_t i = 0; inventory_key_at(i, &k); i++)
 		if (!k.used_here && !k.same_as)
 			buf_addf(out, "| `%s` | %s |\n", k.key, k.help);

@@ -102,11 +102,14 @@ static void add_quoted(struct buf *out, const char *s)
 		else if (c < 0x20 || c == 0x7f)
 			buf_addf(out, "\\x%02x", c);
 		else if (c == 0xc2 && ((unsigned char)s[1] & 0xe0) == 0x80)
-			buf_addf(out, "\\x%02x", (unsigned char)*++s);	/* C1 controls: U+0085 breaks lines */
-		else if (c == 0xe2 && (unsigned char)s[1] == 0x80 && ((unsigned char)s[2] & 0xfe) == 0xa8) {
+			/* C1 controls; U+0085 ends a line */
+			buf_addf(out, "\\x%02x", (unsigned char)*++s);
+		else if (c == 0xe2 && (unsigned char)s[1] == 0x80 &&
+			 ((unsigned char)s[2] & 0xfe) == 0xa8) {
 			buf_addf(out, "\\u20%02x", (unsigned char)s[2] - 0x80);
 			s += 2;
-		} else if (c == 0xef && (unsigned char)s[1] == 0xbb && (unsigned char)s[2] == 0xbf) {
+		} else if (c == 0xef && (unsigned char)s[1] == 0xbb &&
+			   (unsigned char)s[2] == 0xbf) {
 			buf_adds(out, "\\ufeff");
 			s += 2;
 		} else
@@ -115,16 +118,20 @@ static void add_quoted(struct buf *out, const char *s)
 	buf_addc(out, '"');
 }
 
-/* A word that no YAML reader takes for anything else; numbers are left bare where they are numbers. */
+/* A word that no YAML reader takes for anything else; numbers are left bare where they are
+ * numbers. */
 static bool is_bare(const char *s, bool number)
 {
-	static const char *const taken[] = { "null", "true", "false", "yes", "no", "on", "off", "y", "n" };
+	static const char *const taken[] = { "null", "true", "false", "yes", "no",
+					     "on",   "off",  "y",     "n" };
 	for (size_t i = 0; i < COUNT(taken); i++)
 		if (strcasecmp(s, taken[i]) == 0)
 			return number && i;
-	if (!number && !isalpha((unsigned char)s[0]) && s[0] != '/' && !(strchr(s, '.') && strchr(s, '/')))
+	if (!number && !isalpha((unsigned char)s[0]) && s[0] != '/' &&
+	    !(strchr(s, '.') && strchr(s, '/')))
 		return false;
-	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@+-");
+	size_t n =
+		strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@+-");
 	return n && !s[n] && s[n - 1] != ':' && !strstr(s, ": ");
 }
 
@@ -174,7 +181,8 @@ static void add_list(struct buf *out, const struct field *f, const void *base, u
 		buf_addf(out, "\n%*s", (int)indent, "");
 		if (f->store == ST_STRS) {
 			buf_adds(out, "- ");
-			add_text(out, (*(const char *const *const *)member(f, base))[i], indent, false);
+			add_text(out, (*(const char *const *const *)member(f, base))[i], indent,
+				 false);
 			continue;
 		}
 		const struct keyval *kv = &(*(const struct keyval *const *)member(f, base))[i];
@@ -214,7 +222,8 @@ static void add_keys(struct buf *out, enum fscope scope, const void *base, unsig
 			add_key(out, &schema[i], base, indent);
 }
 
-static void add_hosts(struct buf *out, const struct inventory *inv, enum role role, const char *group)
+static void add_hosts(struct buf *out, const struct inventory *inv, enum role role,
+		      const char *group)
 {
 	bool any = false;
 	for (size_t i = 0; i < inv->nhosts; i++)

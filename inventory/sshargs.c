@@ -83,8 +83,8 @@ static bool take_jump(struct tctx *c, const char *text, struct fvalue *ret)
 /* ProxyCommand="ssh -W %h:%p [-q] [-p port] [-l user] [user@]host": a jump host by another name. */
 static bool take_proxy_command(struct tctx *c, const char *text, struct fvalue *ret)
 {
-	static const char advice[] = "only 'ssh -W %h:%p [user@]host' is understood as ProxyCommand; write "
-				     "proxy_jump: [user@]host[:port]";
+	static const char advice[] = "only 'ssh -W %h:%p [user@]host' is understood as "
+				     "ProxyCommand; write proxy_jump: [user@]host[:port]";
 	struct words w;
 	const char *host = NULL, *port = NULL, *user = NULL;
 	bool through = false;
@@ -114,15 +114,18 @@ static bool take_proxy_command(struct tctx *c, const char *text, struct fvalue *
 	}
 	if (!host || !through)
 		return why(c, "%s", advice);
-	return take_jump(c, arena_printf(c->a, "%s%s%s%s%s", user ? user : "", user ? "@" : "", host,
-					 port ? ":" : "", port ? port : ""), ret);
+	return take_jump(c,
+			 arena_printf(c->a, "%s%s%s%s%s", user ? user : "", user ? "@" : "", host,
+				      port ? ":" : "", port ? port : ""),
+			 ret);
 }
 
 static bool take_known_hosts(struct tctx *c, const char *text, struct fvalue *ret)
 {
 	if (strcmp(text, "/dev/null") == 0)
-		return why(c, "a known hosts file of /dev/null would accept any machine that answers; take it "
-			      "out (new host keys are accepted once with --accept-new-host-keys)");
+		return why(c, "a known hosts file of /dev/null would accept any machine that "
+			      "answers; take it out (new host keys are accepted once with "
+			      "--accept-new-host-keys)");
 	if (strchr(text, ' '))
 		return why(c, "one known hosts file is understood");
 	return local_path(c, text, &ret->known_hosts);
@@ -131,11 +134,14 @@ static bool take_known_hosts(struct tctx *c, const char *text, struct fvalue *re
 static bool take_strict(struct tctx *c, const char *text, struct fvalue *ret)
 {
 	(void)ret;
-	if (strcasecmp(text, "yes") == 0 || strcasecmp(text, "ask") == 0 || strcasecmp(text, "true") == 0)
+	if (strcasecmp(text, "yes") == 0 || strcasecmp(text, "ask") == 0 ||
+	    strcasecmp(text, "true") == 0)
 		return true;
-	return why(c, "StrictHostKeyChecking=%.20s is refused: host keys are always checked, else anybody "
-		      "in between gets root on the nodes; take it out and run once with "
-		      "--accept-new-host-keys", text);
+	return why(c,
+		   "StrictHostKeyChecking=%.20s is refused: host keys are always checked, else "
+		   "anybody in between gets root on the nodes; take it out and run once with "
+		   "--accept-new-host-keys",
+		   text);
 }
 
 static bool take_identity(struct tctx *c, const char *text, struct fvalue *ret)
@@ -206,12 +212,14 @@ static bool take(struct tctx *c, const char *name, const char *text, struct fval
 				     strcasecmp(options[i].name, name) != 0)
 			continue;
 		if (options[i].is_named)
-			ret->s = ret->s ? arena_printf(c->a, "%.200s, %s", ret->s, options[i].name) :
-					  options[i].name;
+			ret->s = ret->s ? arena_printf(c->a, "%.200s, %s", ret->s, options[i].name)
+					: options[i].name;
 		return options[i].take(c, text, ret);
 	}
-	return why(c, "'%.40s' is not understood; -J, -i and -o with ProxyJump, UserKnownHostsFile or "
-		      "IdentityFile are", name);
+	return why(c,
+		   "'%.40s' is not understood; -J, -i and -o with ProxyJump, UserKnownHostsFile or "
+		   "IdentityFile are",
+		   name);
 }
 
 /* "Name=value", "Name value" or "Name = value". */

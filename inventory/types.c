@@ -116,8 +116,8 @@ static bool parse_nodeport(struct tctx *c, const struct field *f, const char *s,
 	return number(c, s, &ret->n) && ret->n >= 30000 && ret->n <= 32767;
 }
 
-/* Kubernetes' quantity (its API documentation, "Quantity"): number, then a binary or decimal suffix or
- * a decimal exponent; rounded up to a whole byte. */
+/* Kubernetes' quantity (its API documentation, "Quantity"): number, then a binary or decimal
+ * suffix or a decimal exponent; rounded up to a whole byte. */
 static bool parse_size(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
 {
 	static const struct {
@@ -126,7 +126,8 @@ static bool parse_size(struct tctx *c, const struct field *f, const char *s, str
 	} rows[] = {
 		{ "", 1 }, { "k", 1000 }, { "M", 1000000 }, { "G", 1000000000 },
 		{ "T", 1000000000000 }, { "P", 1000000000000000 }, { "E", 1000000000000000000 },
-		{ "Ki", 1ull << 10 }, { "Mi", 1ull << 20 }, { "Gi", 1ull << 30 }, { "Ti", 1ull << 40 },
+		{ "Ki", 1ull << 10 }, { "Mi", 1ull << 20 }, { "Gi", 1ull << 30 },
+		{ "Ti", 1ull << 40 },
 		{ "Pi", 1ull << 50 }, { "Ei", 1ull << 60 },
 	};
 	size_t whole = strspn(s, DIGITS), frac = 0;
@@ -151,10 +152,10 @@ static bool parse_size(struct tctx *c, const struct field *f, const char *s, str
 		for (long i = 0; factor && i < exponent; i++)
 			factor *= 10;
 	}
-	if (!factor && (strcmp(p, "K") == 0 || strcasecmp(p, "kb") == 0 || strcasecmp(p, "mb") == 0 ||
-			strcasecmp(p, "gb") == 0 || strcasecmp(p, "tb") == 0 ||
-			strcasecmp(p, "kib") == 0 || strcasecmp(p, "mib") == 0 ||
-			strcasecmp(p, "gib") == 0 || strcasecmp(p, "tib") == 0))
+	if (!factor &&
+	    (strcmp(p, "K") == 0 || strcasecmp(p, "kb") == 0 || strcasecmp(p, "mb") == 0 ||
+	     strcasecmp(p, "gb") == 0 || strcasecmp(p, "tb") == 0 || strcasecmp(p, "kib") == 0 ||
+	     strcasecmp(p, "mib") == 0 || strcasecmp(p, "gib") == 0 || strcasecmp(p, "tib") == 0))
 		return why(c, "Kubernetes writes it without 'B': %.*s%c%s", (int)(p - s), s,
 			   *p == 'k' || *p == 'K' ? (p[1] == 'i' ? 'K' : 'k') : toupper(*p),
 			   p[1] == 'i' || p[1] == 'I' ? "i" : "");
@@ -210,8 +211,8 @@ static bool parse_duration(struct tctx *c, const struct field *f, const char *s,
 	if (p == s)
 		return false;
 	if (total < f->min || (f->max && total > f->max))
-		return why(c, "%llu to %llu seconds are possible", (unsigned long long)f->min / 1000,
-			   (unsigned long long)f->max / 1000);
+		return why(c, "%llu to %llu seconds are possible",
+			   (unsigned long long)f->min / 1000, (unsigned long long)f->max / 1000);
 	ret->n = total;
 	ret->s = arena_str(c->a, s);
 	return true;
@@ -486,7 +487,8 @@ static bool parse_version(struct tctx *c, const struct field *f, const char *s, 
 {
 	const char *p = s;
 	if (*p != 'v')
-		return isdigit((unsigned char)*p) ? why(c, "it begins with 'v': 'v%.40s'", s) : false;
+		return isdigit((unsigned char)*p) ? why(c, "it begins with 'v': 'v%.40s'", s)
+						  : false;
 	p++;
 	for (int i = 0; i < 3; i++) {
 		size_t n = strspn(p, DIGITS);
@@ -510,8 +512,10 @@ static bool parse_url(struct tctx *c, const struct field *f, const char *s, stru
 	if (!host)
 		return why(c, "it must begin with 'https://' or 'http://'");
 	for (const char *p = s; *p; p++)
-		if (isspace((unsigned char)*p) || iscntrl((unsigned char)*p) || strchr("\"'<>\\`{}", *p))
-			return why(c, "the character '%c' is not possible", isprint((unsigned char)*p) ? *p : '?');
+		if (isspace((unsigned char)*p) || iscntrl((unsigned char)*p) ||
+		    strchr("\"'<>\\`{}", *p))
+			return why(c, "the character '%c' is not possible",
+				   isprint((unsigned char)*p) ? *p : '?');
 	size_t n = strcspn(host, "/?#");
 	if (memchr(host, '@', n)) {
 		snprintf(c->why, sizeof(c->why), "a user or password does not belong into it");
@@ -525,7 +529,8 @@ static bool parse_user(struct tctx *c, const struct field *f, const char *s, str
 	if (!*s || *s == '-' || strlen(s) > 255)
 		return false;
 	for (const char *p = s; *p; p++)
-		if (isspace((unsigned char)*p) || iscntrl((unsigned char)*p) || strchr(":,'\"/`$;&|<>(){}", *p))
+		if (isspace((unsigned char)*p) || iscntrl((unsigned char)*p) ||
+		    strchr(":,'\"/`$;&|<>(){}", *p))
 			return why(c, "the character '%c' is not possible",
 				   isprint((unsigned char)*p) ? *p : '?');
 	return parse_text(c, f, s, ret);
@@ -556,7 +561,8 @@ bool jump_check(struct tctx *c, const char *text)
 			return why(c, "'%.80s': the user before '@' is not possible", one);
 		host = host ? host + 1 : one;
 		const char *close = host[0] == '[' ? strchr(host, ']') : NULL;
-		const char *colon = close ? (close[1] == ':' ? close + 1 : NULL) : strrchr(host, ':');
+		const char *colon =
+			close ? (close[1] == ':' ? close + 1 : NULL) : strrchr(host, ':');
 		struct net n;
 		if (!close && net_parse(host, &n))
 			colon = NULL;
@@ -615,8 +621,8 @@ static bool is_qualified(const char *s)
 static bool is_label_value(const char *s)
 {
 	size_t n = strlen(s);
-	return n == 0 || (n <= LABEL_MAX && is_only(s, ALNUM "-_.") && isalnum((unsigned char)s[0]) &&
-			  isalnum((unsigned char)s[n - 1]));
+	return n == 0 || (n <= LABEL_MAX && is_only(s, ALNUM "-_.") &&
+			  isalnum((unsigned char)s[0]) && isalnum((unsigned char)s[n - 1]));
 }
 
 static bool parse_label(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
@@ -626,11 +632,15 @@ static bool parse_label(struct tctx *c, const struct field *f, const char *s, st
 		return why(c, "key=value is wanted");
 	const char *key = arena_strn(c->a, s, (size_t)(eq - s));
 	if (!is_qualified(key))
-		return why(c, "'%.80s' is no label key: [prefix/]name of letters, digits, '-', '_' and '.'",
+		return why(c,
+			   "'%.80s' is no label key: [prefix/]name of letters, digits, '-', '_' "
+			   "and '.'",
 			   key);
 	if (!is_label_value(eq + 1))
-		return why(c, "'%.80s' is no label value: at most 63 letters, digits, '-', '_' and '.'",
-			   eq + 1);
+		return why(
+			c,
+			"'%.80s' is no label value: at most 63 letters, digits, '-', '_' and '.'",
+			eq + 1);
 	return parse_text(c, f, s, ret);
 }
 
@@ -638,14 +648,17 @@ static bool parse_taint(struct tctx *c, const struct field *f, const char *s, st
 {
 	const char *colon = strrchr(s, ':');
 	if (!colon)
-		return why(c, "the effect is missing: ':NoSchedule', ':PreferNoSchedule' or ':NoExecute'");
+		return why(c, "the effect is missing: ':NoSchedule', ':PreferNoSchedule' or "
+			      "':NoExecute'");
 	if (strcmp(colon, ":NoSchedule") != 0 && strcmp(colon, ":PreferNoSchedule") != 0 &&
 	    strcmp(colon, ":NoExecute") != 0)
 		return why(c, "the effect is NoSchedule, PreferNoSchedule or NoExecute");
 	const char *head = arena_strn(c->a, s, (size_t)(colon - s)), *eq = strchr(head, '=');
 	const char *key = eq ? arena_strn(c->a, head, (size_t)(eq - head)) : head;
 	if (!is_qualified(key))
-		return why(c, "'%.80s' is no taint key: [prefix/]name of letters, digits, '-', '_' and '.'",
+		return why(c,
+			   "'%.80s' is no taint key: [prefix/]name of letters, digits, '-', '_' "
+			   "and '.'",
 			   key);
 	if (eq && !is_label_value(eq + 1))
 		return why(c, "'%.80s' is no taint value", eq + 1);

@@ -53,8 +53,9 @@ void net_print_network(const struct net *n, char out[64]);
 /* The i-th of a comma-separated list; false behind the last. */
 bool net_parse_nth(const char *list, size_t i, struct net *ret);
 
-/* ---- T_SSHARGS (sshargs.c): understands -J, -o ProxyJump=, ProxyCommand=ssh -W, UserKnownHostsFile=, -i and
- * IdentityFile=; refuses what would soften host key checking. ret->s names ignored options. */
+/* ---- T_SSHARGS (sshargs.c): understands -J, -o ProxyJump=, ProxyCommand=ssh -W,
+ * UserKnownHostsFile=, -i and IdentityFile=; refuses what would soften host key checking. ret->s
+ * names ignored options. */
 bool sshargs_parse(struct tctx *c, const struct field *f, const char *text, struct fvalue *ret);
 /* "[user@]host[:port],..." */
 bool jump_check(struct tctx *c, const char *text);

@@ -64,18 +64,20 @@ static void names_differ(const struct checked *c)
 		for (const struct host *o = c->inv->hosts; o < h; o++)
 			if (o->node_name && strcmp(h->node_name, o->node_name) == 0) {
 				problem_at(c->p, at(c, h, "node_name"),
-					   "node_name: '%s' is also host '%.80s'%s; every node has a name of its own, "
-					   "also after lower-casing", h->node_name, o->key,
+					   "node_name: '%s' is also host '%.80s'%s; every node has "
+					   "a name of its own, also after lower-casing",
+					   h->node_name, o->key,
 					   on_line(at(c, o, "node_name")).text);
 				break;
 			}
 	}
 }
 
-static void tell_same(const struct checked *c, const struct host *h, const char *key, const char *value,
-		      const struct host *o, const char *other_key)
+static void tell_same(const struct checked *c, const struct host *h, const char *key,
+		      const char *value, const struct host *o, const char *other_key)
 {
-	problem_at(c->p, at(c, h, key), "%s: '%s' is also %s of '%.80s'%s; it belongs to one of them", key, value,
+	problem_at(c->p, at(c, h, key),
+		   "%s: '%s' is also %s of '%.80s'%s; it belongs to one of them", key, value,
 		   other_key, o->name, on_line(at(c, o, other_key)).text);
 }
 
@@ -90,7 +92,8 @@ static void addresses_differ(const struct checked *c)
 {
 	EACH_HOST(c, h)
 		for (const struct host *o = c->inv->hosts; o < h; o++) {
-			if (h->internal_ip && o->internal_ip && strcmp(h->internal_ip, o->internal_ip) == 0)
+			if (h->internal_ip && o->internal_ip &&
+			    strcmp(h->internal_ip, o->internal_ip) == 0)
 				tell_same(c, h, "internal_ip", h->internal_ip, o, "internal_ip");
 			if (is_given(c, h, "external_ip") && is_given(c, o, "external_ip") &&
 			    strcasecmp(h->external_ip, o->external_ip) == 0)
@@ -128,10 +131,12 @@ static void nodes_reach_each_other(const struct checked *c)
 {
 	struct net n;
 	EACH_HOST(c, h)
-		if (c->inv->nhosts > 1 && h->internal_ip && net_parse(h->internal_ip, &n) && is_loopback(&n))
+		if (c->inv->nhosts > 1 && h->internal_ip && net_parse(h->internal_ip, &n) &&
+		    is_loopback(&n))
 			problem_at(c->p, at(c, h, "internal_ip"),
-				   "internal_ip: '%s' is this machine itself to every node; give the address that "
-				   "the other nodes reach '%.80s' by", h->internal_ip, h->name);
+				   "internal_ip: '%s' is this machine itself to every node; give "
+				   "the address that the other nodes reach '%.80s' by",
+				   h->internal_ip, h->name);
 }
 
 /* Is ip the network's own or its broadcast address? */
@@ -157,12 +162,14 @@ static void nodes_are_in_nfs_network(const struct checked *c)
 			continue;
 		if (!net_holds(&net, &ip))
 			problem_at(c->p, at(c, h, "internal_ip"),
-				   "internal_ip: '%s' is outside nfs_network %s%s: '%.80s' could not mount the export; "
-				   "correct one of them", h->internal_ip, c->inv->nfs_network,
+				   "internal_ip: '%s' is outside nfs_network %s%s: '%.80s' could "
+				   "not mount the export; correct one of them",
+				   h->internal_ip, c->inv->nfs_network,
 				   on_line(at(c, NULL, "nfs_network")).text, h->name);
 		else if (!net.v6 && net.bits < 31 && is_edge(&net, &ip))
 			problem_at(c->p, at(c, h, "internal_ip"),
-				   "internal_ip: '%s' is the first or last address of %s, which no machine can have",
+				   "internal_ip: '%s' is the first or last address of %s, which no "
+				   "machine can have",
 				   h->internal_ip, c->inv->nfs_network);
 	}
 }
@@ -174,15 +181,17 @@ static void control_node_is_the_first_server(const struct checked *c)
 		return;
 	if (strcmp(c->inv->control_node_name, h->node_name) != 0)
 		problem_at(c->p, at(c, NULL, "control_node_name"),
-			   "control_node_name: '%s' is not the first server, which is '%s'%s; correct it or put "
-			   "'%s' first", c->inv->control_node_name, h->node_name, on_line(at_host(h)).text,
+			   "control_node_name: '%s' is not the first server, which is '%s'%s; "
+			   "correct it or put '%s' first",
+			   c->inv->control_node_name, h->node_name, on_line(at_host(h)).text,
 			   c->inv->control_node_name);
 }
 
 /* Does text name that host by one of its addresses or names? */
 static bool names_host(const struct host *h, const char *text)
 {
-	const char *const by[] = { h->internal_ip, h->external_ip, h->address, h->key, h->node_name };
+	const char *const by[] = { h->internal_ip, h->external_ip, h->address, h->key,
+				   h->node_name };
 	for (size_t i = 0; i < COUNT(by); i++)
 		if (by[i] && strcasecmp(by[i], text) == 0)
 			return true;
@@ -198,15 +207,18 @@ static void nfs_server_is_the_control_node(const struct checked *c)
 	EACH_HOST(c, o)
 		if (names_host(o, c->inv->nfs_server)) {
 			problem_at(c->p, at(c, NULL, "nfs_server"),
-				   "nfs_server: '%s' is '%.80s', but the control node '%.80s' exports the volume; write "
-				   "%s or take the key out", c->inv->nfs_server, o->name, h->name,
+				   "nfs_server: '%s' is '%.80s', but the control node '%.80s' "
+				   "exports the volume; write %s or take the key out",
+				   c->inv->nfs_server, o->name, h->name,
 				   h->internal_ip ? h->internal_ip : "its internal_ip");
 			return;
 		}
 	if (net_parse(c->inv->nfs_server, &n))
 		problem_at(c->p, at(c, NULL, "nfs_server"),
-			   "nfs_server: '%s' is no address of the control node '%.80s'; write %s or take the key out",
-			   c->inv->nfs_server, h->name, h->internal_ip ? h->internal_ip : "its internal_ip");
+			   "nfs_server: '%s' is no address of the control node '%.80s'; write %s "
+			   "or take the key out",
+			   c->inv->nfs_server, h->name,
+			   h->internal_ip ? h->internal_ip : "its internal_ip");
 }
 
 static void api_is_on_a_server(const struct checked *c)
@@ -219,7 +231,8 @@ static void api_is_on_a_server(const struct checked *c)
 	EACH_HOST(c, h)
 		if (names_host(h, c->inv->api_endpoint))
 			problem_at(c->p, at(c, NULL, "api_endpoint"),
-				   "api_endpoint: '%s' is the agent '%.80s'; the API is on the servers",
+				   "api_endpoint: '%s' is the agent '%.80s'; the API is on the "
+				   "servers",
 				   c->inv->api_endpoint, h->name);
 }
 
@@ -230,7 +243,8 @@ static void servers_can_vote(const struct checked *c)
 		servers += (h->roles & ROLE_SERVER) != 0;
 	if (servers && servers % 2 == 0 && !c->inv->use_external_database)
 		warning_at(c->p, at_host(&c->inv->hosts[servers - 1]),
-			   "%zu servers survive the loss of no more nodes than %zu do: etcd wants an odd number",
+			   "%zu servers survive the loss of no more nodes than %zu do: etcd wants "
+			   "an odd number",
 			   servers, servers - 1);
 }
 
@@ -275,11 +289,14 @@ static void claims_fit_volumes(const struct checked *c)
 	for (size_t i = 0; i < COUNT(volumes); i++) {
 		if (!is_sound(c, NULL, volumes[i].volume) || !is_sound(c, NULL, volumes[i].claim))
 			continue;
-		uint64_t volume = size_at(c, volumes[i].volume_at), claim = size_at(c, volumes[i].claim_at);
+		uint64_t volume = size_at(c, volumes[i].volume_at),
+			 claim = size_at(c, volumes[i].claim_at);
 		if (claim > volume)
 			problem_at(c->p, at(c, NULL, volumes[i].claim),
-				   "%s: %s is more than %s has (%s%s); a claim is at most as big as its volume",
-				   volumes[i].claim, size_text(claim).text, volumes[i].volume, size_text(volume).text,
+				   "%s: %s is more than %s has (%s%s); a claim is at most as big "
+				   "as its volume",
+				   volumes[i].claim, size_text(claim).text, volumes[i].volume,
+				   size_text(volume).text,
 				   on_line(at(c, NULL, volumes[i].volume)).text);
 	}
 }
@@ -294,7 +311,8 @@ static void volumes_fit_the_class(const struct checked *c)
 	}
 	if (is_sound(c, NULL, "storageclass_size") && sum > c->inv->storageclass_size)
 		problem_at(c->p, at(c, NULL, "storageclass_size"),
-			   "storageclass_size: %s is less than the volumes together (%s); make it at least that",
+			   "storageclass_size: %s is less than the volumes together (%s); make it "
+			   "at least that",
 			   size_text(c->inv->storageclass_size).text, size_text(sum).text);
 }
 
@@ -312,7 +330,8 @@ static const struct {
 	{ "/dev/disk/by-uuid/", false, false, "names a file system, and the disk must be empty" },
 	{ "/dev/disk/by-label/", false, false, "names a file system, and the disk must be empty" },
 	{ "/dev/disk/by-partuuid/", false, false, "names a partition, and the disk must be empty" },
-	{ "/dev/disk/by-partlabel/", false, false, "names a partition, and the disk must be empty" },
+	{ "/dev/disk/by-partlabel/", false, false,
+	  "names a partition, and the disk must be empty" },
 };
 
 /* Kernel names of disks: letters are of the disk, then how a partition is told. */
@@ -321,7 +340,8 @@ static const struct {
 	bool lettered;			/* sda + 1; else nvme0n1 + p1 */
 } disk_stems[] = {
 	{ "sd", true }, { "vd", true }, { "xvd", true }, { "hd", true }, { "dasd", true },
-	{ "nvme", false }, { "mmcblk", false }, { "loop", false }, { "nbd", false }, { "pmem", false },
+	{ "nvme", false }, { "mmcblk", false }, { "loop", false }, { "nbd", false },
+	{ "pmem", false },
 };
 
 enum disk_name { DISK_WHOLE, DISK_PARTITION, DISK_UNKNOWN };
@@ -355,7 +375,8 @@ static enum disk_name kernel_name(const char *name)
 		}
 		if (!*p)
 			return DISK_WHOLE;
-		return *p == 'p' && digits(p + 1) && !p[1 + digits(p + 1)] ? DISK_PARTITION : DISK_UNKNOWN;
+		return *p == 'p' && digits(p + 1) && !p[1 + digits(p + 1)] ? DISK_PARTITION
+									   : DISK_UNKNOWN;
 	}
 	return DISK_UNKNOWN;
 }
@@ -370,8 +391,8 @@ static bool ends_in_part(const char *s)
 #define FIND_SERIAL "'lsblk -dno SERIAL DISK' prints it"
 
 /* Tells why path cannot be the disk and returns false; *proves: no serial is needed. */
-static bool check_disk(const struct checked *c, const struct host *h, const char *key, const char *path,
-		       bool *proves)
+static bool check_disk(const struct checked *c, const struct host *h, const char *key,
+		       const char *path, bool *proves)
 {
 	struct place where = at(c, h, key);
 	*proves = false;
@@ -381,24 +402,32 @@ static bool check_disk(const struct checked *c, const struct host *h, const char
 			continue;
 		*proves = disk_folders[i].proves;
 		if (!disk_folders[i].possible)
-			problem_at(c->p, where, "%s: '%.120s' %s; " FIND_DISK, key, path, disk_folders[i].why);
+			problem_at(c->p, where, "%s: '%.120s' %s; " FIND_DISK, key, path,
+				   disk_folders[i].why);
 		else if (ends_in_part(path))
-			problem_at(c->p, where, "%s: '%.120s' is a partition; the whole disk is wanted, without '%s'",
+			problem_at(c->p, where,
+				   "%s: '%.120s' is a partition; the whole disk is wanted, without "
+				   "'%s'",
 				   key, path, strstr(path, "-part"));
 		else if (strncmp(path + n, "dm-", 3) == 0 || strncmp(path + n, "md-", 3) == 0 ||
 			 strncmp(path + n, "lvm-", 4) == 0)
-			problem_at(c->p, where, "%s: '%.120s' belongs to LVM, RAID or the device mapper; a whole disk "
-				   "of its own is wanted; " FIND_DISK, key, path);
+			problem_at(c->p, where,
+				   "%s: '%.120s' belongs to LVM, RAID or the device mapper; a "
+				   "whole disk of its own is wanted; " FIND_DISK,
+				   key, path);
 		else
 			return true;
 		return false;
 	}
 	enum disk_name kind = strchr(path + 5, '/') ? DISK_UNKNOWN : kernel_name(path + 5);
 	if (kind == DISK_PARTITION)
-		problem_at(c->p, where, "%s: '%.120s' is a partition; the whole disk is wanted", key, path);
+		problem_at(c->p, where, "%s: '%.120s' is a partition; the whole disk is wanted",
+			   key, path);
 	else if (kind == DISK_UNKNOWN)
-		problem_at(c->p, where, "%s: '%.120s' is no name of a whole disk (sd, vd, xvd, nvme, mmcblk, ...); "
-			   FIND_DISK, key, path);
+		problem_at(c->p, where,
+			   "%s: '%.120s' is no name of a whole disk (sd, vd, xvd, nvme, mmcblk, "
+			   "...); " FIND_DISK,
+			   key, path);
 	return kind == DISK_WHOLE;
 }
 
@@ -409,21 +438,28 @@ static void disk_is_named(const struct checked *c)
 	if (!h)
 		return;
 	if (checked_spot(c, h, "disk_for_persistent_storage")->state == FS_NONE)
-		problem_at(c->p, at_host(h), "disk_for_persistent_storage is missing: name the empty disk of '%.80s' that "
-			   "becomes the data volume; " FIND_DISK, h->name);
+		problem_at(c->p, at_host(h),
+			   "disk_for_persistent_storage is missing: name the empty disk of '%.80s' "
+			   "that becomes the data volume; " FIND_DISK,
+			   h->name);
 	if (!h->disk || !check_disk(c, h, "disk_for_persistent_storage", h->disk, &proves))
 		return;
 	if (proves || checked_spot(c, h, "disk_serial")->state != FS_NONE)
 		return;
 	struct place where = at(c, h, "disk_for_persistent_storage");
 	if (strncmp(h->disk, "/dev/loop", 9) == 0)
-		warning_at(c->p, where, "disk_for_persistent_storage: '%s' is a loop device: it has no serial, and its "
-			   "number may change; fit for tests only", h->disk);
+		warning_at(c->p, where,
+			   "disk_for_persistent_storage: '%s' is a loop device: it has no serial, "
+			   "and its number may change; fit for tests only",
+			   h->disk);
 	else
 		problem_at(c->p, where,
-			   "disk_for_persistent_storage: '%.120s' %s; name it by /dev/disk/by-id/... (" FIND_DISK "), or "
-			   "add disk_serial: (" FIND_SERIAL ")", h->disk,
-			   strchr(h->disk + 5, '/') ? disk_folders[1].why : "may be another disk after a reboot");
+			   "disk_for_persistent_storage: '%.120s' %s; name it by "
+			   "/dev/disk/by-id/... (" FIND_DISK "), or add disk_serial: (" FIND_SERIAL
+			   ")",
+			   h->disk,
+			   strchr(h->disk + 5, '/') ? disk_folders[1].why
+						    : "may be another disk after a reboot");
 }
 
 static void other_disks_are_idle(const struct checked *c)
@@ -435,14 +471,17 @@ static void other_disks_are_idle(const struct checked *c)
 		    check_disk(c, h, "disk_for_testing", h->disk_for_testing, &proves) && h->disk &&
 		    strcmp(h->disk, h->disk_for_testing) == 0)
 			problem_at(c->p, at(c, h, "disk_for_testing"),
-				   "disk_for_testing: '%s' is also disk_for_persistent_storage%s: benchmarks would destroy "
-				   "the data", h->disk, on_line(at(c, h, "disk_for_persistent_storage")).text);
-		if (h->disk_serial && checked_spot(c, h, "disk_for_persistent_storage")->state == FS_NONE)
+				   "disk_for_testing: '%s' is also disk_for_persistent_storage%s: "
+				   "benchmarks would destroy the data",
+				   h->disk, on_line(at(c, h, "disk_for_persistent_storage")).text);
+		if (h->disk_serial &&
+		    checked_spot(c, h, "disk_for_persistent_storage")->state == FS_NONE)
 			problem_at(c->p, at(c, h, "disk_serial"),
 				   "disk_serial: it stands without disk_for_persistent_storage");
 		else if (h->disk && !(h->roles & ROLE_CONTROL))
 			warning_at(c->p, at(c, h, "disk_for_persistent_storage"),
-				   "disk_for_persistent_storage: only the control node's disk is used, '%.80s' is none",
+				   "disk_for_persistent_storage: only the control node's disk is "
+				   "used, '%.80s' is none",
 				   h->name);
 	}
 }
@@ -455,13 +494,18 @@ static const struct {
 	bool below;
 } system_folders[] = {
 	{ "/bin", true }, { "/boot", true }, { "/dev", true }, { "/etc", true }, { "/lib", true },
-	{ "/lib32", true }, { "/lib64", true }, { "/libx32", true }, { "/proc", true }, { "/run", true },
-	{ "/sbin", true }, { "/sys", true }, { "/tmp", true }, { "/usr", true }, { "/lost+found", true },
+	{ "/lib32", true }, { "/lib64", true }, { "/libx32", true }, { "/proc", true },
+	{ "/run", true },
+	{ "/sbin", true }, { "/sys", true }, { "/tmp", true }, { "/usr", true },
+	{ "/lost+found", true },
 	{ "/var/run", true }, { "/var/tmp", true }, { "/var/lib/dpkg", true },
 	{ "/var/lib/kubelet", true }, { "/var/lib/rancher", true }, { "/var/lib/apt", true },
-	{ "/", false }, { "/home", false }, { "/media", false }, { "/mnt", false }, { "/opt", false },
-	{ "/root", false }, { "/snap", false }, { "/srv", false }, { "/var", false }, { "/var/lib", false },
-	{ "/var/log", false }, { "/var/cache", false }, { "/usr/local", false }, { "/var/lib/nfs", true },
+	{ "/", false }, { "/home", false }, { "/media", false }, { "/mnt", false },
+	{ "/opt", false },
+	{ "/root", false }, { "/snap", false }, { "/srv", false }, { "/var", false },
+	{ "/var/lib", false },
+	{ "/var/log", false }, { "/var/cache", false }, { "/usr/local", false },
+	{ "/var/lib/nfs", true },
 };
 
 static bool is_below(const char *path, const char *folder)
@@ -488,20 +532,25 @@ static void export_path_is_free(const struct checked *c)
 		return;
 	}
 	if (strstr(path, "/./") || strchr(path, ':')) {
-		problem_at(c->p, where, "export_path: '%.120s': '/./' and ':' are not possible in it", path);
+		problem_at(c->p, where,
+			   "export_path: '%.120s': '/./' and ':' are not possible in it", path);
 		return;
 	}
 	for (size_t i = 0; i < COUNT(system_folders); i++)
 		if (system_folders[i].below ? is_below(path, system_folders[i].path) :
 					      strcmp(path, system_folders[i].path) == 0) {
 			problem_at(c->p, where,
-				   "export_path: '%.120s' belongs to the system: the data volume would be mounted over it; "
-				   "use a folder of its own such as /mnt/data", path);
+				   "export_path: '%.120s' belongs to the system: the data volume "
+				   "would be mounted over it; use a folder of its own such as "
+				   "/mnt/data",
+				   path);
 			return;
 		}
 	if (is_sound(c, NULL, "k3s_server_location") && is_below(c->inv->k3s_server_location, path))
-		problem_at(c->p, where, "export_path: k3s_server_location '%.120s'%s is inside it: the cluster's own data "
-			   "would be exported", c->inv->k3s_server_location,
+		problem_at(c->p, where,
+			   "export_path: k3s_server_location '%.120s'%s is inside it: the "
+			   "cluster's own data would be exported",
+			   c->inv->k3s_server_location,
 			   on_line(at(c, NULL, "k3s_server_location")).text);
 }
 
@@ -512,14 +561,16 @@ static void k3s_location_is_free(const struct checked *c)
 		return;
 	if (has_trailing_slash(path))
 		problem_at(c->p, at(c, NULL, "k3s_server_location"),
-			   "k3s_server_location: '%.120s' ends in '/'; write '%.*s'", path, (int)strlen(path) - 1, path);
+			   "k3s_server_location: '%.120s' ends in '/'; write '%.*s'", path,
+			   (int)strlen(path) - 1, path);
 	for (size_t i = 0; i < COUNT(system_folders); i++)
 		if (!is_below(path, "/var/lib/rancher") && !is_below(path, "/usr/local") &&
-		    (system_folders[i].below ? is_below(path, system_folders[i].path) :
-					       strcmp(path, system_folders[i].path) == 0))
+		    (system_folders[i].below ? is_below(path, system_folders[i].path)
+					     : strcmp(path, system_folders[i].path) == 0))
 			problem_at(c->p, at(c, NULL, "k3s_server_location"),
-				   "k3s_server_location: '%.120s' belongs to the system; use a folder of its own such as "
-				   "/var/lib/rancher/k3s", path);
+				   "k3s_server_location: '%.120s' belongs to the system; use a "
+				   "folder of its own such as /var/lib/rancher/k3s",
+				   path);
 }
 
 /* ---- networks */
@@ -527,20 +578,25 @@ static void k3s_location_is_free(const struct checked *c)
 static void networks_are_apart(const struct checked *c)
 {
 	static const char *const keys[] = { "cluster_cidr", "service_cidr", "nfs_network" };
-	const char *const texts[] = { c->inv->cluster_cidr, c->inv->service_cidr, c->inv->nfs_network };
+	const char *const texts[] = { c->inv->cluster_cidr, c->inv->service_cidr,
+				      c->inv->nfs_network };
 	struct net a, b;
 	for (size_t i = 0; i < COUNT(keys); i++)
 		for (size_t k = 0; k < i; k++) {
 			bool hit = false;
-			for (size_t m = 0; texts[i] && texts[k] && net_parse_nth(texts[i], m, &a); m++)
+			for (size_t m = 0; texts[i] && texts[k] && net_parse_nth(texts[i], m, &a);
+			     m++)
 				for (size_t n = 0; net_parse_nth(texts[k], n, &b); n++)
 					hit = hit || net_overlaps(&a, &b);
 			/* told at one that the user wrote */
 			bool here = is_given(c, NULL, keys[i]);
-			const char *key = here ? keys[i] : keys[k], *other = here ? keys[k] : keys[i];
+			const char *key = here ? keys[i] : keys[k],
+				   *other = here ? keys[k] : keys[i];
 			if (hit)
-				problem_at(c->p, at(c, NULL, key), "%s: '%s' overlaps %s '%s'%s; choose networks apart",
-					   key, here ? texts[i] : texts[k], other, here ? texts[k] : texts[i],
+				problem_at(c->p, at(c, NULL, key),
+					   "%s: '%s' overlaps %s '%s'%s; choose networks apart",
+					   key, here ? texts[i] : texts[k], other,
+					   here ? texts[k] : texts[i],
 					   on_line(at(c, NULL, other)).text);
 		}
 }
@@ -551,8 +607,10 @@ static void nodes_are_outside_the_pods(const struct checked *c)
 	const char *const texts[] = { c->inv->cluster_cidr, c->inv->service_cidr };
 	EACH_HOST(c, h)
 	{
-		static const char *const keys[] = { "internal_ip", "external_ip", "BMC_ip", "ansible_host" };
-		const char *const values[] = { h->internal_ip, h->external_ip, h->bmc_ip, h->address };
+		static const char *const keys[] = { "internal_ip", "external_ip", "BMC_ip",
+						    "ansible_host" };
+		const char *const values[] = { h->internal_ip, h->external_ip, h->bmc_ip,
+					       h->address };
 		for (size_t i = 0; i < COUNT(keys); i++)
 			for (size_t k = 0; k < COUNT(networks); k++) {
 				struct net ip, net;
@@ -561,31 +619,39 @@ static void nodes_are_outside_the_pods(const struct checked *c)
 					continue;
 				for (size_t m = 0; net_parse_nth(texts[k], m, &net); m++)
 					if (net_holds(&net, &ip))
-						problem_at(c->p, at(c, h, keys[i]),
-							   "%s: '%s' is inside %s %s%s: the cluster would not reach it; choose another "
-							   "%s", keys[i], values[i], networks[k], texts[k],
-							   on_line(at(c, NULL, networks[k])).text, networks[k]);
+						problem_at(
+							c->p, at(c, h, keys[i]),
+							"%s: '%s' is inside %s %s%s: the cluster "
+							"would not reach it; choose another %s",
+							keys[i], values[i], networks[k], texts[k],
+							on_line(at(c, NULL, networks[k])).text,
+							networks[k]);
 			}
 	}
 }
 
-/* Kubernetes gives each node a /24 (IPv4) of the pod network and serves at most 2^20 service addresses. */
+/* Kubernetes gives each node a /24 (IPv4) of the pod network and serves at most 2^20 service
+ * addresses. */
 static void networks_have_room(const struct checked *c)
 {
 	struct net n;
-	for (size_t i = 0; is_sound(c, NULL, "cluster_cidr") && net_parse_nth(c->inv->cluster_cidr, i, &n); i++) {
+	for (size_t i = 0;
+	     is_sound(c, NULL, "cluster_cidr") && net_parse_nth(c->inv->cluster_cidr, i, &n); i++) {
 		unsigned node_bits = n.v6 ? 64 : 24;
 		if (n.bits > node_bits ||
 		    (node_bits - n.bits < 20 && c->inv->nhosts > (size_t)1 << (node_bits - n.bits)))
 			problem_at(c->p, at(c, NULL, "cluster_cidr"),
-				   "cluster_cidr: '%s' is too small: every node takes a /%u of it, and there are %zu nodes",
+				   "cluster_cidr: '%s' is too small: every node takes a /%u of it, "
+				   "and there are %zu nodes",
 				   c->inv->cluster_cidr, node_bits, c->inv->nhosts);
 	}
-	for (size_t i = 0; is_sound(c, NULL, "service_cidr") && net_parse_nth(c->inv->service_cidr, i, &n); i++)
+	for (size_t i = 0;
+	     is_sound(c, NULL, "service_cidr") && net_parse_nth(c->inv->service_cidr, i, &n); i++)
 		if (n.bits < (n.v6 ? 108u : 12u))
 			problem_at(c->p, at(c, NULL, "service_cidr"),
-				   "service_cidr: '%s' is bigger than Kubernetes accepts: at least /%u", c->inv->service_cidr,
-				   n.v6 ? 108u : 12u);
+				   "service_cidr: '%s' is bigger than Kubernetes accepts: at least "
+				   "/%u",
+				   c->inv->service_cidr, n.v6 ? 108u : 12u);
 }
 
 /* ---- ports */
@@ -610,8 +676,9 @@ static void ports_differ(const struct checked *c)
 			/* told at one that the user wrote */
 			bool here = is_given(c, NULL, rows[i].key);
 			size_t told = here ? i : k, other = here ? k : i;
-			problem_at(c->p, at(c, NULL, rows[told].key), "%s: %u is also %s%s; every port is used once",
-				   rows[told].key, rows[i].port, rows[other].key,
+			problem_at(c->p, at(c, NULL, rows[told].key),
+				   "%s: %u is also %s%s; every port is used once", rows[told].key,
+				   rows[i].port, rows[other].key,
 				   on_line(at(c, NULL, rows[other].key)).text);
 		}
 }
@@ -622,10 +689,14 @@ static const struct {
 	const char *what;
 } taken_ports[] = {
 	{ 22, "ssh" }, { 80, "the ingress" }, { 111, "rpcbind" }, { 443, "the ingress" },
-	{ 2049, "NFS" }, { 2379, "etcd" }, { 2380, "etcd" }, { 2381, "etcd" }, { 5001, "K3s' image mirror" },
-	{ 6443, "the Kubernetes API" }, { 6444, "K3s" }, { 8472, "flannel" }, { 9100, "node_exporter" },
-	{ 10010, "containerd" }, { 10248, "the kubelet" }, { 10249, "kube-proxy" }, { 10250, "the kubelet" },
-	{ 10256, "kube-proxy" }, { 10257, "the controller manager" }, { 10258, "the cloud controller" },
+	{ 2049, "NFS" }, { 2379, "etcd" }, { 2380, "etcd" }, { 2381, "etcd" },
+	{ 5001, "K3s' image mirror" },
+	{ 6443, "the Kubernetes API" }, { 6444, "K3s" }, { 8472, "flannel" },
+	{ 9100, "node_exporter" },
+	{ 10010, "containerd" }, { 10248, "the kubelet" }, { 10249, "kube-proxy" },
+	{ 10250, "the kubelet" },
+	{ 10256, "kube-proxy" }, { 10257, "the controller manager" },
+	{ 10258, "the cloud controller" },
 	{ 10259, "the scheduler" },
 };
 
@@ -644,11 +715,14 @@ static void ports_are_free(const struct checked *c)
 		for (size_t k = 0; k < COUNT(taken_ports); k++)
 			if (taken_ports[k].port == rows[i].port && rows[i].port != rows[i].own &&
 			    !(rows[i].port == 6443 && c->inv->api_port != 6443))
-				problem_at(c->p, at(c, NULL, rows[i].key), "%s: port %u belongs to %s on the nodes", rows[i].key,
+				problem_at(c->p, at(c, NULL, rows[i].key),
+					   "%s: port %u belongs to %s on the nodes", rows[i].key,
 					   rows[i].port, taken_ports[k].what);
 		if (rows[i].port >= 30000 && rows[i].port <= 32767)
 			problem_at(c->p, at(c, NULL, rows[i].key),
-				   "%s: ports 30000 to 32767 are Kubernetes' NodePorts; choose another", rows[i].key);
+				   "%s: ports 30000 to 32767 are Kubernetes' NodePorts; choose "
+				   "another",
+				   rows[i].key);
 	}
 }
 
@@ -663,22 +737,26 @@ static void namespaces_are_ours(const struct checked *c)
 		{ "testing_namespace", c->inv->testing_namespace },
 		{ "benchmarking_namespace", c->inv->benchmarking_namespace },
 	};
-	static const char *const taken[] = { "default", "kube-system", "kube-public", "kube-node-lease",
-					     "cattle-system", "cert-manager" };
+	static const char *const taken[] = { "default",         "kube-system",   "kube-public",
+					     "kube-node-lease", "cattle-system", "cert-manager" };
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		if (!is_sound(c, NULL, rows[i].key))
 			continue;
 		for (size_t k = 0; k < COUNT(taken); k++)
 			if (strcmp(rows[i].name, taken[k]) == 0)
 				problem_at(c->p, at(c, NULL, rows[i].key),
-					   "%s: '%s' is not ours, and destroy deletes a namespace with all that is in it; choose "
-					   "one of its own", rows[i].key, rows[i].name);
+					   "%s: '%s' is not ours, and destroy deletes a namespace "
+					   "with all that is in it; choose one of its own",
+					   rows[i].key, rows[i].name);
 		for (size_t k = 0; k < i; k++) {
 			bool here = is_given(c, NULL, rows[i].key);
-			const char *key = here ? rows[i].key : rows[k].key, *other = here ? rows[k].key : rows[i].key;
+			const char *key = here ? rows[i].key : rows[k].key,
+				   *other = here ? rows[k].key : rows[i].key;
 			if (rows[k].name && strcmp(rows[i].name, rows[k].name) == 0)
-				problem_at(c->p, at(c, NULL, key), "%s: '%s' is also %s%s; every namespace is used once", key,
-					   rows[i].name, other, on_line(at(c, NULL, other)).text);
+				problem_at(c->p, at(c, NULL, key),
+					   "%s: '%s' is also %s%s; every namespace is used once",
+					   key, rows[i].name, other,
+					   on_line(at(c, NULL, other)).text);
 		}
 	}
 }
@@ -697,13 +775,17 @@ static uint64_t milliseconds(const struct checked *c, const char *duration)
 
 static void scrapes_see_news(const struct checked *c)
 {
-	if (!is_sound(c, NULL, "prometheus_scrape_interval") || !is_sound(c, NULL, "exporter_interval"))
+	if (!is_sound(c, NULL, "prometheus_scrape_interval") ||
+	    !is_sound(c, NULL, "exporter_interval"))
 		return;
 	bool here = is_given(c, NULL, "exporter_interval");
-	if (milliseconds(c, c->inv->exporter_interval) > milliseconds(c, c->inv->prometheus_scrape_interval))
-		warning_at(c->p, at(c, NULL, here ? "exporter_interval" : "prometheus_scrape_interval"),
-			   "exporter_interval: the meters are read every %s but asked for every %s: scrapes in between see "
-			   "nothing new", c->inv->exporter_interval, c->inv->prometheus_scrape_interval);
+	if (milliseconds(c, c->inv->exporter_interval) >
+	    milliseconds(c, c->inv->prometheus_scrape_interval))
+		warning_at(c->p,
+			   at(c, NULL, here ? "exporter_interval" : "prometheus_scrape_interval"),
+			   "exporter_interval: the meters are read every %s but asked for every "
+			   "%s: scrapes in between see nothing new",
+			   c->inv->exporter_interval, c->inv->prometheus_scrape_interval);
 }
 
 static void bmc_can_be_asked(const struct checked *c)
@@ -713,14 +795,19 @@ static void bmc_can_be_asked(const struct checked *c)
 		bool user = h->bmc_user.entry, password = h->bmc_password.entry;
 		if (user != password && checked_spot(c, h, "bmc_user")->state != FS_BAD &&
 		    checked_spot(c, h, "bmc_password")->state != FS_BAD)
-			problem_at(c->p, at(c, h, user ? "bmc_user" : "bmc_password"), "%s stands without %s; both are needed",
-				   user ? "bmc_user" : "bmc_password", user ? "bmc_password" : "bmc_user");
+			problem_at(c->p, at(c, h, user ? "bmc_user" : "bmc_password"),
+				   "%s stands without %s; both are needed",
+				   user ? "bmc_user" : "bmc_password",
+				   user ? "bmc_password" : "bmc_user");
 		else if (user && !h->bmc_ip && checked_spot(c, h, "BMC_ip")->state == FS_NONE)
-			warning_at(c->p, at_host(h), "'%.80s' has no BMC_ip: its management controller is not read", h->name);
+			warning_at(c->p, at_host(h),
+				   "'%.80s' has no BMC_ip: its management controller is not read",
+				   h->name);
 	}
 	if (c->inv->bmc_insecure && is_given(c, NULL, "bmc_ca_file"))
 		warning_at(c->p, at(c, NULL, "bmc_tls_skip_verify"),
-			   "bmc_tls_skip_verify: certificates are not checked, so bmc_ca_file%s has no effect",
+			   "bmc_tls_skip_verify: certificates are not checked, so bmc_ca_file%s "
+			   "has no effect",
 			   on_line(at(c, NULL, "bmc_ca_file")).text);
 }
 
@@ -733,8 +820,9 @@ static void bmc_users_are_known(const struct checked *c)
 			first = h;
 	if (first)
 		warning_at(c->p, at(c, first, "BMC_ip"),
-			   "BMC_ip: management controllers are read only when bmc_user: and bmc_password: name vault entries, "
-			   "e.g. bmc_user: \"{{ ansible_vault.xclarityUser }}\"");
+			   "BMC_ip: management controllers are read only when bmc_user: and "
+			   "bmc_password: name vault entries, e.g. bmc_user: \"{{ "
+			   "ansible_vault.xclarityUser }}\"");
 }
 
 /* ---- K3s' options */
@@ -759,7 +847,8 @@ static const struct {
 	{ "vpn-auth", NULL, false },
 };
 
-/* One option with its value, from extra_*_args of h (in_key there) or from server_config_yaml (h NULL). */
+/* One option with its value, from extra_*_args of h (in_key there) or from server_config_yaml (h
+ * NULL). */
 static void check_option(const struct checked *c, const struct host *h, const char *in_key,
 			 const char *option, const char *value)
 {
@@ -770,8 +859,12 @@ static void check_option(const struct checked *c, const struct host *h, const ch
 			continue;
 		if (!key) {
 			problem_at(c->p, where,
-				   "%s: '%s' would stand in clear text here and on the nodes; take it out%s", in_key, option,
-				   strcmp(option, "token") == 0 ? " and use token: \"{{ ansible_vault.token }}\"" : "");
+				   "%s: '%s' would stand in clear text here and on the nodes; take "
+				   "it out%s",
+				   in_key, option,
+				   strcmp(option, "token") == 0
+					   ? " and use token: \"{{ ansible_vault.token }}\""
+					   : "");
 			return;
 		}
 		const struct host *of = k3s_options[i].of_host ? h : NULL;
@@ -782,14 +875,18 @@ static void check_option(const struct checked *c, const struct host *h, const ch
 		show_plain(schema_find(key), of ? (const void *)of : c->inv, &b);
 		c->p->a->failed = c->p->a->failed || b.full;
 		if (strcmp(buf_str(&b), value) != 0)
-			problem_at(c->p, where, "%s: '%s' is '%.80s' here but %s is '%s'%s; set %s and take it out here",
-				   in_key, option, value, key, buf_str(&b), on_line(at(c, of, key)).text, key);
+			problem_at(c->p, where,
+				   "%s: '%s' is '%.80s' here but %s is '%s'%s; set %s and take it "
+				   "out here",
+				   in_key, option, value, key, buf_str(&b),
+				   on_line(at(c, of, key)).text, key);
 		return;
 	}
 }
 
 /* Walks "--name=value --name value" words. */
-static void check_args(const struct checked *c, const struct host *h, const char *key, const char *args)
+static void check_args(const struct checked *c, const struct host *h, const char *key,
+		       const char *args)
 {
 	AUTO_STRV struct strv words = { 0 };
 	for (const char *p = args; *p;) {
@@ -862,22 +959,30 @@ static void database_is_named(const struct checked *c)
 		named = named || names_datastore(h->extra_server_args) ||
 			checked_spot(c, h, "extra_server_args")->state == FS_BAD;
 	for (size_t i = 0; i < c->inv->nextra_service_envs; i++)
-		named = named || strcmp(c->inv->extra_service_envs[i].key, "K3S_DATASTORE_ENDPOINT") == 0;
+		named = named ||
+			strcmp(c->inv->extra_service_envs[i].key, "K3S_DATASTORE_ENDPOINT") == 0;
 	if (!named)
 		problem_at(c->p, at(c, NULL, "use_external_database"),
-			   "use_external_database: which one? Name it in server_config_yaml: 'datastore-endpoint: ...'");
+			   "use_external_database: which one? Name it in server_config_yaml: "
+			   "'datastore-endpoint: ...'");
 }
 
-/* The kubelet may set these labels of Kubernetes' own name space on its node, and no other (Kubernetes
- * documentation, "NodeRestriction"). */
+/* The kubelet may set these labels of Kubernetes' own name space on its node, and no other
+ * (Kubernetes documentation, "NodeRestriction"). */
 static bool is_allowed_label(const char *key)
 {
 	static const char *const exact[] = {
-		"kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os",
-		"beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type",
-		"failure-domain.beta.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone",
-		"topology.kubernetes.io/region", "topology.kubernetes.io/zone",
-		"beta.kubernetes.io/arch", "beta.kubernetes.io/os",
+		"kubernetes.io/hostname",
+		"kubernetes.io/arch",
+		"kubernetes.io/os",
+		"beta.kubernetes.io/instance-type",
+		"node.kubernetes.io/instance-type",
+		"failure-domain.beta.kubernetes.io/region",
+		"failure-domain.beta.kubernetes.io/zone",
+		"topology.kubernetes.io/region",
+		"topology.kubernetes.io/zone",
+		"beta.kubernetes.io/arch",
+		"beta.kubernetes.io/os",
 	};
 	static const char *const domains[] = { "kubelet.kubernetes.io", "node.kubernetes.io" };
 	static const char *const closed[] = { "kubernetes.io", "k8s.io" };
@@ -892,7 +997,8 @@ static bool is_allowed_label(const char *key)
 		for (size_t i = 0; i < 2; i++) {
 			const char *domain = list ? closed[i] : domains[i];
 			size_t d = strlen(domain);
-			if (n >= d && strncmp(slash - d, domain, d) == 0 && (n == d || slash[-(long)d - 1] == '.'))
+			if (n >= d && strncmp(slash - d, domain, d) == 0 &&
+			    (n == d || slash[-(long)d - 1] == '.'))
 				return !list;
 		}
 	return true;
@@ -903,9 +1009,11 @@ static void labels_are_allowed(const struct checked *c)
 	EACH_HOST(c, h)
 		for (size_t i = 0; i < h->nnode_labels; i++)
 			if (!is_allowed_label(h->node_labels[i].key))
-				problem_at(c->p, at(c, h, "node_labels"),
-					   "node_labels: a node may not give itself '%.120s': with it the kubelet does not start; "
-					   "use a prefix of your own", h->node_labels[i].key);
+				problem_at(
+					c->p, at(c, h, "node_labels"),
+					"node_labels: a node may not give itself '%.120s': with it "
+					"the kubelet does not start; use a prefix of your own",
+					h->node_labels[i].key);
 }
 
 /* ---- all of them */
@@ -927,19 +1035,20 @@ static const struct rule rules[] = {
 	{ "(warning) servers with etcd are an odd number", servers_can_vote },
 	{ "a claim is at most as big as its volume", claims_fit_volumes },
 	{ "the volumes together fit into storageclass_size", volumes_fit_the_class },
-	{ "the control node's disk is named: a whole disk, by /dev/disk/by-id or with its disk_serial",
-	  disk_is_named },
+	{ "the control node's disk is named: a whole disk, by /dev/disk/by-id or with its "
+	  "disk_serial", disk_is_named },
 	{ "disk_for_testing is another disk; (warning) agents name no disk for storage",
 	  other_disks_are_idle },
-	{ "export_path is no folder of the system, without '/' at its end, and K3s' data is not inside it",
-	  export_path_is_free },
+	{ "export_path is no folder of the system, without '/' at its end, and K3s' data is not "
+	  "inside it", export_path_is_free },
 	{ "k3s_server_location is no folder of the system", k3s_location_is_free },
 	{ "cluster_cidr, service_cidr and nfs_network do not overlap", networks_are_apart },
 	{ "no node's address is inside cluster_cidr or service_cidr", nodes_are_outside_the_pods },
-	{ "cluster_cidr has room for every node, service_cidr is not bigger than Kubernetes accepts",
-	  networks_have_room },
+	{ "cluster_cidr has room for every node, service_cidr is not bigger than Kubernetes "
+	  "accepts", networks_have_room },
 	{ "NodePorts, the exporter's port and api_port are distinct", ports_differ },
-	{ "the exporter's port and api_port are used by nothing else on the nodes", ports_are_free },
+	{ "the exporter's port and api_port are used by nothing else on the nodes",
+	  ports_are_free },
 	{ "the namespaces are distinct and none of Kubernetes' or Rancher's", namespaces_are_ours },
 	{ "(warning) meters are read at least as often as Prometheus asks", scrapes_see_news },
 	{ "bmc_user and bmc_password stand together", bmc_can_be_asked },
