@@ -8,6 +8,9 @@
 #include "provision/files.h"
 
 #define LOCK_TIMEOUT_S 20
+/* How long the lock waits for a command of a run that died: the longest that a step's command may
+ * take is a package's installation. */
+#define LOCK_WAIT_S 600
 #define LOCK_PATH "/run/powerstack.lock"
 
 static int take_lock(struct run *r, struct site *site, struct err *e)
@@ -18,12 +21,14 @@ static int take_lock(struct run *r, struct site *site, struct err *e)
 	struct script script = { "lock", files_text("lock.sh") };
 	if (!script.text)
 		return err_set(e, ERR_BUG, "the script 'lock.sh' is not built in");
-	const char *const argv[] = { LOCK_PATH, r->who, verbs[r->walk], NULL };
+	char wait[16];
+	snprintf(wait, sizeof(wait), "%d", LOCK_WAIT_S);
+	const char *const argv[] = { LOCK_PATH, r->who, verbs[r->walk], wait, NULL };
 	struct cmd cmd = {
 		.script = &script,
 		.argv = argv,
 		.flags = CMD_SUDO | CMD_ANY_STATUS,
-		.timeout_s = LOCK_TIMEOUT_S,
+		.timeout_s = LOCK_TIMEOUT_S + LOCK_WAIT_S,
 	};
 	struct answer a = { 0 };
 	int rc = session_hold(site->ssh, &cmd, &a, e);
@@ -36,6 +41,11 @@ static int take_lock(struct run *r, struct site *site, struct err *e)
 			rc = err_set(e, ERR_FAILED,
 				     "another run works on this node: %.*s; wait for its end and run this again",
 				     (int)(len - 6), said + 6);
+		else if (strncmp(said, "busy ", 5) == 0)
+			rc = err_set(e, ERR_FAILED,
+				     "a command of a run that was cut off is still at work on this node (process %.*s); "
+				     "wait for its end, or end it there, and run this again",
+				     (int)(len - 5), said + 5);
 		else
 			rc = err_set(e, ERR_FAILED, "cannot take the lock '%s' (status %d): %.200s",
 				     LOCK_PATH, a.status, a.err.len ? buf_str(&a.err) : said);

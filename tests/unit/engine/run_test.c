@@ -516,6 +516,26 @@ Test(run, a_node_that_another_run_holds_is_left_alone)
 	cr_assert_eq(walk(WALK_DEPLOY), 0);
 }
 
+static int busy_node(struct fake_host *h, const struct fake_cmd *c, struct buf *out, struct buf *err)
+{
+	(void)h;
+	(void)err;
+	cr_assert_eq(c->argc, 4);
+	cr_assert_str_eq(c->argv[2], "deploy");
+	buf_adds(out, "busy 4711\n");
+	return 75;
+}
+
+Test(run, a_node_where_a_dead_runs_command_is_at_work_is_left_alone)
+{
+	static const struct fake_script scripts[] = { { "lock", busy_node, true }, { 0 } };
+	net->scripts = scripts;
+	options.limit = list("ho1");
+	cr_assert_eq(walk(WALK_DEPLOY), 1);
+	expect_row("ho1", NULL, NULL, OUT_FAILED, "still at work on this node (process 4711)");
+	cr_assert_eq(fake_net_changes(net), 0);
+}
+
 static int set_by_other(struct fake_host *h, const struct fake_cmd *c, struct buf *out,
 			struct buf *err)
 {
