@@ -17,6 +17,15 @@ fail() {
 trap '[ -z "$new" ] || rm -f -- "$new"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 
+# The sha256 of stdin. openssl knows the processor's instructions for it: three times as fast.
+sum_up() {
+	if command -v openssl >/dev/null; then
+		openssl dgst -sha256 -r
+	else
+		sha256sum
+	fi
+}
+
 dir=${1%/*}/
 [ ! -L "$1" ] || fail "'$1' is a symbolic link: name the file itself, or remove the link"
 [ ! -d "$1" ] || fail "'$1' is a directory"
@@ -30,7 +39,7 @@ for old in "$1".powerstack.??????; do
 done
 
 if [ -f "$1" ] && [ "$(stat -c %s -- "$1")" = "$5" ]; then
-	sum=$(sha256sum <"$1")
+	sum=$(sum_up <"$1")
 	if [ "${sum%% *}" = "$4" ]; then
 		case "$(stat -c '%a %U:%G' -- "$1")|$(stat -c '%a %u:%g' -- "$1")" in
 		"$2 $3|"* | *"|$2 $3") echo same ;;
@@ -58,7 +67,7 @@ new=$(umask 077 && mktemp -- "$1.powerstack.XXXXXX")
 why=$(cat 2>&1 >"$new") || fail "writing '$1' failed (${why#cat: })"
 size=$(stat -c %s -- "$new")
 [ "$size" = "$5" ] || fail "only $size of the $5 bytes of '$1' arrived: it was left alone"
-sum=$(sha256sum <"$new")
+sum=$(sum_up <"$new")
 [ "${sum%% *}" = "$4" ] || fail "what arrived for '$1' is not what was sent: it was left alone"
 chown -- "$3" "$new"
 chmod "$2" -- "$new"

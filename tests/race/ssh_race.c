@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Many sessions in threads of their own, all accepting the same new host key at once, with cancels from
- * another thread: under TSan, against a real sshd that this program starts. ssh_race THREADS ROUNDS for
- * more; the last line tells the memory. Without an sshd it says so and passes. */
+ * another thread: under TSan, against a real sshd that this program starts. ssh_race THREADS ROUNDS USER for
+ * more (a user whose shell starts quickly tells more of us); the last line tells the memory. Without an sshd
+ * it says so and passes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,6 +23,7 @@
 
 static char dir[] = "/tmp/ssh_raceXXXXXX";
 static char key[64], known[64];
+static const char *user;
 static unsigned port, rounds = 4;
 static atomic_uint failed, cancelled;
 static pthread_barrier_t all_in;
@@ -71,6 +73,7 @@ static pid_t start_sshd(void)
 	const char *const make_key[] = { "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key, NULL };
 	if (start(make_host, true) < 0 || start(make_key, true) < 0)
 		return -1;
+	chmod(pub, 0644);
 	port = free_port();
 	snprintf(text, sizeof(text), "Port %u\nListenAddress 127.0.0.1\nHostKey %s\nAuthorizedKeysFile %s\nStrictModes no\n"
 		 "UsePAM no\nPidFile none\nMaxStartups 1000\nMaxAuthTries 6\nPermitRootLogin yes\n", port, host, pub);
@@ -151,7 +154,7 @@ static void worked(const struct ssh_target *t, unsigned n)
 		r = session_run(s, &cmd, &a, &e);
 	if (r == 0 && strcmp(buf_str(&a.out), got) != 0)
 		r = err_set(&e, ERR_FAILED, "'%s' came back", buf_str(&a.out));
-	if (r == 0 && geteuid() == 0)
+	if (r == 0 && geteuid() == 0 && !user)
 		r = session_upload(s, &up, NULL, &e);
 	if (s)
 		session_drop(s);
@@ -166,7 +169,7 @@ static void *host(void *arg)
 {
 	unsigned n = *(unsigned *)arg;
 	struct ssh_target t = { .name = "node", .address = "127.0.0.1", .port = port, .key_file = key,
-				.known_hosts = known };
+				.known_hosts = known, .user = user };
 	for (unsigned i = 0; i < rounds; i++)
 		worked(&t, n * rounds + i);
 	if (n % 2 == 0)
@@ -178,7 +181,8 @@ int main(int argc, char **argv)
 {
 	unsigned n = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 8;
 	rounds = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : rounds;
-	if (access(SSHD, X_OK) < 0 || !mkdtemp(dir)) {
+	user = argc > 3 ? argv[3] : NULL;
+	if (access(SSHD, X_OK) < 0 || !mkdtemp(dir) || chmod(dir, 0755) < 0) {
 		printf("skipped: no " SSHD " here\n");
 		return 0;
 	}

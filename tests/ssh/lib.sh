@@ -90,10 +90,11 @@ start_sshd() {
 	[ -e "$d/host_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -f "$d/host_ed25519"
 	[ -e "$d/port" ] || free_port >"$d/port"
 	{
+		# the first value wins
+		for line; do echo "$line"; done
 		printf 'Port %s\nListenAddress 127.0.0.1\nListenAddress ::1\nHostKey %s\nAuthorizedKeysFile %s\n' \
 			"$(cat "$d/port")" "$d/host_ed25519" "$tmp/authorized_keys"
 		printf 'StrictModes no\nUsePAM no\nPidFile %s\nPermitRootLogin yes\nLogLevel VERBOSE\n' "$d/pid"
-		for line; do echo "$line"; done
 	} >"$d/config"
 	/usr/sbin/sshd -f "$d/config" -E "$d/log" || { cat "$d/log" >&2; return 1; }
 	wait_for 5 test -s "$d/pid"

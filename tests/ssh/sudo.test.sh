@@ -146,6 +146,22 @@ fi
 usermod -s /bin/dash "$user"
 test_that "a user with dash" says "it's" plain run 'echo "$1"' "it's"
 
+# ---- a password for the login
+start_sshd pw 'PasswordAuthentication yes' 'PubkeyAuthentication no' 'KbdInteractiveAuthentication no' || exit 1
+know pw
+pw="$(to pw) user=$user"
+test_that "login with a password" says ok "$client" $pw password='correct horse' run 'echo ok'
+test_that "a wrong password for the login" ends "tried the key file '$tmp/key', the password; the server takes password" 105 "$client" $pw password=wrong none
+start_sshd kbd 'UsePAM yes' 'PasswordAuthentication no' 'KbdInteractiveAuthentication yes' || exit 1
+know kbd
+cp "$tmp/authorized_keys" "$tmp/authorized_keys.kept"
+: >"$tmp/authorized_keys"
+test_that "login by keyboard-interactive through PAM" says ok "$client" $(to kbd) user="$user" password='correct horse' run 'echo ok'
+cp "$tmp/authorized_keys.kept" "$tmp/authorized_keys"
+start_sshd both 'AuthenticationMethods publickey,password' 'PasswordAuthentication yes' || exit 1
+know both
+test_that "a key and then a password" says ok "$client" $(to both) user="$user" password='correct horse' run 'echo ok'
+
 # ---- uploads
 rules 'Defaults:USER timestamp_timeout=0' 'USER ALL=(ALL) ALL'
 up=$tmp/up
