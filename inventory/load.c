@@ -383,19 +383,23 @@ static const struct ynode *find_node(struct loader *l, size_t host, const struct
 	return n;
 }
 
-static void read_fallback(struct loader *l, size_t host, const struct field *f, struct reading *r)
+/* What f is without a value; empty is its key in the file when it stands there without one. */
+static void read_fallback(struct loader *l, size_t host, const struct field *f,
+			  const struct ynode *empty, struct reading *r)
 {
 	const struct ihost *h = &l->g.hosts[host];
 	struct value v;
+	bool here = !f->fallback_roles || (l->roles[host] & f->fallback_roles);
 	r->state = FS_NONE;
-	r->at = f->scope == F_HOST ? h->at : (struct place){ 0 };
-	if (f->fallback_roles && !(l->roles[host] & f->fallback_roles))
-		return;
-	if (!f->fallback) {
+	r->at = empty ? place_of(empty) : f->scope == F_HOST ? h->at : (struct place){ 0 };
+	if (!f->fallback || !here) {
 		if (f->flags & F_NEEDED) {
 			problem_at(l->p, r->at, "%s is missing: %s; e.g. %s: %s", f->key, f->help,
 				   f->key, f->example);
 			r->state = FS_BAD;
+		} else if (empty) {
+			warning_at(l->p, r->at, "%s has no value: it counts as not given",
+				   empty->text);
 		}
 		return;
 	}
@@ -404,30 +408,30 @@ static void read_fallback(struct loader *l, size_t host, const struct field *f, 
 		return;
 	if (type_parse(&l->t, f, v.text, &r->v)) {
 		r->state = FS_FALLBACK;
+		if (empty)
+			warning_at(l->p, r->at, "%s has no value: its default '%.80s' is used",
+				   empty->text, v.text);
 		return;
 	}
 	if (!(f->scope == F_HOST && !h->key[0]))
 		problem_at(l->p, r->at,
-			   "%s is not given for '%.80s', and '%.80s' is not %s%s%s; add %s: %s",
-			   f->key, h->key, v.text, type_row(f->type)->what, l->t.why[0] ? ": " : "",
-			   l->t.why, f->key, f->example);
+			   "%s %s for '%.80s', and its default '%.80s' is not %s%s%s; %s %s: %s",
+			   f->key, empty ? "has no value" : "is not given", h->key, v.text,
+			   type_row(f->type)->what, l->t.why[0] ? ": " : "", l->t.why,
+			   empty ? "write e.g." : "add e.g.", f->key, f->example);
 }
 
 static void read_key(struct loader *l, size_t host, const struct field *f, struct reading *r)
 {
 	const struct ihost *h = &l->g.hosts[host];
 	const struct ynode *key = NULL, *n = find_node(l, host, f, &key);
+	const struct ynode *empty = n && ydoc_is_null(n) ? key : NULL;
 	struct value v = { .kind = V_OMIT };
 	*r = (struct reading){ 0 };
 	if (!n && h->port && strcmp(f->key, "ansible_port") == 0) {
 		v = (struct value){ .kind = V_TEXT, .text = h->port };
 		r->at = h->at;
-	} else if (n && ydoc_is_null(n)) {
-		warning_at(l->p, place_of(key), "%s has no value: %s%s%s", key->text,
-			   f->fallback && *f->fallback ? "its default '" : "it counts as not given",
-			   f->fallback ? f->fallback : "",
-			   f->fallback && *f->fallback ? "' is used" : "");
-	} else if (n) {
+	} else if (n && !empty) {
 		r->at = place_of(n);
 		if (expand_node(&l->x, host, key->text, n, &v) < 0) {
 			r->state = FS_BAD;
@@ -435,7 +439,7 @@ static void read_key(struct loader *l, size_t host, const struct field *f, struc
 		}
 	}
 	if (v.kind == V_OMIT) {
-		read_fallback(l, host, f, r);
+		read_fallback(l, host, f, empty, r);
 		return;
 	}
 	r->state = take_value(l, host, f, r->at, &v, &r->v) ? FS_GIVEN : FS_BAD;

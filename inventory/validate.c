@@ -438,7 +438,7 @@ static void disk_is_named(const struct checked *c)
 	if (!h)
 		return;
 	if (checked_spot(c, h, "disk_for_persistent_storage")->state == FS_NONE)
-		problem_at(c->p, at_host(h),
+		problem_at(c->p, at(c, h, "disk_for_persistent_storage"),
 			   "disk_for_persistent_storage is missing: name the empty disk of '%.80s' "
 			   "that becomes the data volume; " FIND_DISK,
 			   h->name);

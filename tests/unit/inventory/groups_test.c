@@ -103,7 +103,7 @@ Test(groups, host_keys_with_ports_and_addresses)
 	read_hosts("a:b", "':' has no meaning there");
 	read_hosts("\"a]\"", "']' has no meaning there");
 	read_hosts("\"\"", "a host without a name");
-	read_hosts("ho_9", "node_name is not given for 'ho_9', and 'ho_9' is not a node name");
+	read_hosts("ho_9", "node_name is not given for 'ho_9', and its default 'ho_9' is not a node name");
 }
 
 Test(groups, ipv6_hosts)
@@ -245,6 +245,20 @@ Test(groups, variables_of_ones_own_are_no_misspelt_keys)
 					    "    tokn: z\n"
 					    "    node_taints: [ 'a={{ tokn }}:NoSchedule' ]\n");
 	assert_silent(&r);
+}
+
+/* As 'powerstack init' leaves them to be filled in. */
+Test(groups, keys_without_a_value_are_told_at_their_line)
+{
+	AUTO_READ struct read r = read_small("          internal_ip:\n"
+					     "          ansible_host: 10.0.0.1\n"
+					     "          disk_for_persistent_storage:    # fill in\n",
+					     "          internal_ip:\n", VARS "    token:\n");
+	assert_warning(&r, 6, 11, "internal_ip has no value: its default '10.0.0.1' is used");
+	assert_error(&r, 8, 11, "disk_for_persistent_storage is missing");
+	assert_error(&r, 12, 11, "internal_ip has no value for 'ho2', and its default 'ho2' is not an IPv4");
+	assert_warning(&r, 15, 5, "token has no value: it counts as not given");
+	cr_assert_eq(r.ps.nerrors, 2);
 }
 
 Test(groups, a_cluster_of_one)
