@@ -100,7 +100,7 @@ b_open='use Fcntl; my %d = map { $_ => 1 } @ARGV;
 for my $f (@ARGV) { sysopen(my $h, $f, O_RDONLY | O_EXCL) or print "$f is in use ($!)\n"; }
 for my $p (glob "/proc/[0-9]*/fd") { $p =~ m{/(\d+)/}; next if $1 == $$ or $1 == $ENV{BLK_SELF};
 opendir(my $h, $p) or next; my %s; while (my $n = readdir $h) { my $l = readlink "$p/$n" or next;
-next if !$d{$l} or $s{$l}++; my $c = ""; open(my $o, "<", "/proc/$1/comm") and chomp($c = <$o>);
+next if !$d{$l} or $s{$l}++; open(my $o, "<", "/proc/$1/comm") or next; chomp(my $c = <$o> // "");
 next if $c =~ /udev/; print "$l is open in process $1 ($c)\n"; } }'
 
 blk_look() {
@@ -179,13 +179,13 @@ blk_look() {
 	stale=
 	if [ $nparts = 0 ]; then
 		# a file system that lost its partition table still stands where partitions usually begin
-		for v in 1048576 32256; do
-			if ! blk_signatures "$b_dev" $v; then
+		for b_at in 1048576 32256; do
+			if ! blk_signatures "$b_dev" $b_at; then
 				b_state=unknown
 				b_found="blkid could not read $b_dev"
 				return 0
 			fi
-			[ -z "$sigs" ] || stale="$stale${stale:+; }$sigs at byte $v, where a partition would begin"
+			[ -z "$sigs" ] || stale="$stale${stale:+; }$sigs at byte $b_at, where a partition would begin"
 		done
 	fi
 	blk_uses "$b_name" "$b_sys"

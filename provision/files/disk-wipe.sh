@@ -44,5 +44,6 @@ blk_uses "${b_part#/dev/}" "$b_psys"
 out=$(wipefs -q -a -- "$b_part" 2>&1) || fail "wipefs failed on $b_part: $out"
 udevadm settle --timeout=15 2>/dev/null || :
 out=$(wipefs -q -a -- "$b_dev" 2>&1) || fail "wipefs failed on $b_dev: $out"
-blockdev --rereadpt "$b_dev" 2>/dev/null || partx -u -- "$b_dev" 2>/dev/null || :
+partx -d -- "$b_dev" 2>/dev/null || :
+blockdev --rereadpt "$b_dev" 2>/dev/null || :
 udevadm settle --timeout=15 2>/dev/null || :
