@@ -9,8 +9,7 @@ cmd_first_boot() {
 	image=$1 accel=$2
 	need_tools
 	lock_state
-	trap stop_all EXIT
-	trap 'exit 130' INT TERM
+	all_or_nothing
 	say "first boot of the nodes under $accel"
 	ssh-keygen -q -t ed25519 -N '' -C 'powerstack lab' -f "$state/key"
 	{

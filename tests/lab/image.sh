@@ -161,7 +161,7 @@ if [ "${2:-}" = customize ]; then
 fi
 
 work=$out.work
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf --one-file-system "$work"' EXIT
 rm -rf "$work" "$out"
 mkdir -p "$work" "$out"
 
@@ -174,7 +174,7 @@ for path in '/usr/share/man/*' '/usr/share/doc/*' '/usr/share/locale/*' '/usr/sh
 	options+=(--dpkgopt="path-exclude=$path")
 done
 
-say "building the base image (about two minutes)"
+say "building the base image (about a minute)"
 mmdebstrap --quiet --variant=apt --include="$(IFS=,; echo "${packages[*]}")" "${options[@]}" \
 	--aptopt='Acquire::Languages "none"' --aptopt='Acquire::IndexTargets::deb::DEP-11 { DefaultEnabled "false"; }' \
 	--skip=cleanup/apt/lists --skip=cleanup/apt/cache \

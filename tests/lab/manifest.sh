@@ -59,6 +59,9 @@ files >"$all"
 	findmnt --raw --noheadings --output TARGET,SOURCE,FSTYPE,OPTIONS |
 		awk '$1 !~ "^/run/credentials" { print "mount", $0 }'
 	sed -n '2,$s/^/swap /p' /proc/swaps
-	lsblk --raw --noheadings --output NAME,TYPE,SIZE,FSTYPE,UUID,PARTTYPE | sed 's/^/disk /'
+	# What stands on the disk itself, not what udev remembers of it.
+	lsblk --raw --noheadings --paths --output NAME,TYPE,SIZE | while read -r path type size; do
+		echo "disk $path $type $size" "$(blkid --probe --output value -s PTTYPE -s TYPE -s UUID "$path" | tr '\n' ' ')"
+	done
 	ss -Hltn | awk '{ print "listen", $4 }'
 } | sort

@@ -5,7 +5,7 @@
 # the clock is synchronised with it and the disks plugged in afterwards have their names.
 set -eu
 date -u -s "@$1" >/dev/null
-printf 'server 10.0.2.2 port %s iburst minpoll 0 maxpoll 3\n' "$2" >/etc/chrony/sources.d/lab.sources
+printf 'server 10.0.2.2 port %s iburst minpoll 4 maxpoll 6\n' "$2" >/etc/chrony/sources.d/lab.sources
 chronyc reload sources >/dev/null
 udevadm settle --timeout=30
 chronyc waitsync 120 0 0 0.5 >/dev/null
