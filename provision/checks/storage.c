@@ -406,10 +406,13 @@ static const char *const nfs_words[] = { "nfs", "NFS", "lockd", "exportfs", "rpc
 /* Benign, always there:
  * - the recovery directory that nfsdcld replaced is looked for first;
  * - nfsdcld starts with an empty database at the first start;
- * - the kernel says so when no client holds state from before the boot. */
+ * - the kernel says so when no client holds state from before the boot;
+ * - rpc.statd finds an empty state file at its first start ("Failed ...: Success"), and tells its
+ *   build flags and rpc.idmapd its log level at warning level. */
 static const char *const nfs_benign[] = {
 	"Using nfsdcld client tracking", "Using UMH upcall", "Using legacy client tracking", "starting 90-second grace",
 	"end of grace period", "v4recovery", "no clients to reclaim", "starting up", "sm-notify", "RPC: Registered",
+	"Flags: TI-RPC", "Setting log level to", "/var/lib/nfs/state: Success",
 };
 
 static bool any_in(const char *line, size_t len, const char *const *words, size_t n)
