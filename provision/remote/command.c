@@ -15,7 +15,7 @@
 #define CHUNK ((size_t)128 * 1024)
 #define TIMEOUT_DEFAULT_S 60
 #define GRACE_MS 3000		/* for timeout(1) on the node to say that it ended the command */
-#define LINGER_MS 2000		/* for the channel's end behind the exit status */
+#define LINGER_MS 5000		/* without a byte behind the exit status: a child keeps the channel open */
 #define SUDO_MS 30000		/* for sudo to start the script once it has what it wants */
 #define DROP_MS 5000
 

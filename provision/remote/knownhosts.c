@@ -98,11 +98,11 @@ static bool names_match(const char *s, size_t len, const char *name)
 		size_t end = comma ? (size_t)(comma - s) : len;
 		const char *p = s + at;
 		size_t n = end - at;
-		bool not = n && *p == '!';
-		if (not)
+		bool negated = n && *p == '!';
+		if (negated)
 			p++, n--;
 		if (n && glob(p, n, name, name_len)) {
-			if (not)
+			if (negated)
 				return false;
 			yes = true;
 		}

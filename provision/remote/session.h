@@ -74,8 +74,15 @@ struct session {
 
 /* Runs cmd and waits for its end. ret is filled (answer_clear it) whenever 0 is returned or the command
  * ended with a non-zero status (then -ERR_FAILED unless CMD_ANY_STATUS, the message naming the
- * script and its last stderr line). -ERR_UNREACHABLE: the connection is gone; -ERR_TIMEOUT: the command
- * was killed (its channel closed); -ERR_INTERRUPTED; -ERR_PASSWORD: sudo refuses the password;
+ * script and its last stderr line).
+ * -ERR_UNREACHABLE: the connection is gone, or the command ended without a status;
+ * -ERR_TIMEOUT: timeout(1) ended the command on the node, or (3 s later, when the node does not say so) its
+ * channel was closed and it may still run; it never runs longer than timeout_s + 10 there;
+ * -ERR_INTERRUPTED: its channel was closed; it runs on until its own end or its timeout, but finds its
+ * stdin ended and its stdout and stderr closed;
+ * -ERR_PASSWORD: sudo refuses the password (given once, never tried again), or wants one and there is none;
+ * -ERR_FAILED: also when sudo does not start the script at all (then never a status, also not with
+ * CMD_ANY_STATUS), and when script and arguments are more than a node takes (128 KiB);
  * -ERR_MEMORY: more output than out_max. */
 int session_run(struct session *s, const struct cmd *cmd, struct answer *ret, struct err *e);
 int session_hold(struct session *s, const struct cmd *cmd, struct answer *ret, struct err *e);
@@ -99,13 +106,18 @@ struct ssh_policy {
 	const char *config_file;	/* NULL: the user's own ~/.ssh/config */
 	unsigned connect_timeout_s;	/* 0 means 20: TCP, key exchange and login together */
 	struct cancel *cancel;		/* may be NULL */
-	/* told of every command with its outcome, for the log; argv is never secret. May be NULL. */
+	/* told of every command with its outcome, for the log; argv is never secret. a: how it ended, whatever its
+	 * status; or e: why it has no answer (the other is NULL). May be NULL. */
 	void (*ran)(void *ctx, const char *host, const struct cmd *cmd, const struct answer *a,
 		    const struct err *e);
 	void *ran_ctx;
 };
-/* Connects, checks the host key, logs in. -ERR_UNREACHABLE with the reason and what to do next
- * (also for refused keys and logins: kind ERR_REFUSED for a changed host key). */
+/* Connects (through jump hosts, if any), checks every host key, logs in with the key files named for the
+ * host, the agent, the default key files, the password, in this order. ~/.ssh/config counts as
+ * far as sshconf.h says. -ERR_UNREACHABLE with the reason and what to do next (also for unknown host
+ * keys and refused logins); -ERR_REFUSED: a changed or revoked host key; -ERR_CONFIG: a mistake in
+ * ~/.ssh/config or in the jump hosts; -ERR_INTERRUPTED. A lost or dead peer is noticed within 25 s, an
+ * sshd that says nothing while its kernel still answers within 60 s. */
 int ssh_open(const struct ssh_target *t, const struct ssh_policy *p, struct session **ret,
 	     struct err *e);
 

@@ -99,10 +99,10 @@ static bool match_list(char *list, const char *s)
 	bool yes = false;
 	char *save = NULL;
 	for (char *p = strtok_r(list, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
-		bool not = *p == '!';
-		if (!match(p + not, s))
+		bool negated = *p == '!';
+		if (!match(p + negated, s))
 			continue;
-		if (not)
+		if (negated)
 			return false;
 		yes = true;
 	}
@@ -219,10 +219,10 @@ static void host_block(struct reader *r, const char *rest)
 	char w[WORD_MAX];
 	bool yes = false, no = false;
 	while (next_word(&rest, w)) {
-		bool not = *w == '!';
-		if (match(w + not, r->name)) {
-			yes |= !not;
-			no |= not;
+		bool negated = *w == '!';
+		if (match(w + negated, r->name)) {
+			yes |= !negated;
+			no |= negated;
 		}
 	}
 	r->active = yes && !no;
@@ -234,8 +234,8 @@ static int match_block(struct reader *r, const char *rest, struct err *e)
 	bool all = true, exec = false;
 	int n = 0;
 	for (; next_word(&rest, w); n++) {
-		bool not = *w == '!';
-		const char *word = w + not;
+		bool negated = *w == '!';
+		const char *word = w + negated;
 		bool is;
 		if (!strcasecmp(word, "all")) {
 			is = true;
@@ -263,7 +263,7 @@ static int match_block(struct reader *r, const char *rest, struct err *e)
 				return bad(r, e, "unknown condition of Match", word);
 			}
 		}
-		all &= is != not;
+		all &= is != negated;
 	}
 	if (!n)
 		return bad(r, e, "a condition is missing behind", "Match");
