@@ -39,12 +39,19 @@ if [ -n "$broken" ]; then
 	# apt-get waits for the lock by itself, dpkg does not
 	until out=$(dpkg --force-confdef --force-confold --configure -a </dev/null 2>&1); do
 		holder
-		if [ -z "$holder" ] || [ $t -ge "$wait" ]; then
-			fail "'dpkg --configure -a' failed$holder: ${out##*"$nl"}"
-		fi
+		[ -n "$holder" ] || break
+		[ $t -lt "$wait" ] || fail "'dpkg --configure -a' failed$holder: ${out##*"$nl"}"
 		t=$((t + 2))
 		sleep 2
 	done
+	# a dependency may not have been unpacked any more
+	if out=$(apt -s -f install 2>&1); then
+		case $nl$out in
+		*"${nl}Remv "*) fail "packages are broken and apt would remove some to repair them: 'apt-get -f install' by hand" ;;
+		*"${nl}Inst "* | *"${nl}Conf "*)
+			out=$(apt -f install 2>&1) || fail "'apt-get -f install' failed: ${out##*"$nl"}" ;;
+		esac
+	fi
 fi
 if installed "$1"; then
 	exit 0

@@ -296,8 +296,8 @@ look_into() {
 	set +f
 	set -- "$1"/* "$1"/.[!.]* "$1"/..?*
 	set -f
-	for p; do
-		if [ -e "$p" ] || [ -L "$p" ]; then v=full; return 0; fi
+	for l; do
+		if [ -e "$l" ] || [ -L "$l" ]; then v=full; return 0; fi
 	done
 	v=empty
 }

@@ -1,0 +1,364 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# The scripts that travel to nodes, run for real: the probe for every kind in dash and bash; files, kernel
+# settings, packages, mounts, units and firewall rules in a world of their own (mount and network
+# namespaces over copies of /etc and /var/lib), with systemctl, ufw and exportfs replaced by small shims. TAP.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+
+scripts=$(cd provision/files && echo *.sh | tr ' ' '\n' | grep -v '\.lib\.sh$')
+# shellcheck disable=SC2046
+make -s $(for s in $scripts; do echo "out/release/provision/files/$s"; done) || exit 1
+
+if [ "${1-}" != inside ]; then
+	if [ "$(id -u)" != 0 ] || ! unshare -m -n true 2>/dev/null; then
+		skip 'not root, or no namespaces here' 'the scripts in a world of their own'
+		done_testing
+		exit
+	fi
+	tmp=$(mktemp -d)
+	trap 'rm -rf "$tmp"' EXIT
+	trap 'exit 129' INT TERM HUP
+	unshare -m -n "$0" inside "$tmp"
+	exit
+fi
+
+# ---- inside: a world of our own
+tmp=$2
+mount --make-rprivate /
+ip link set lo up 2>/dev/null
+mkdir -p "$tmp/etc" "$tmp/lib/nfs" "$tmp/bin" "$tmp/repo" "$tmp/log" "$tmp/cache"
+chmod 755 "$tmp"
+cp -a /etc/. "$tmp/etc/"
+cp -a /var/lib/dpkg /var/lib/apt "$tmp/lib/"
+mount --bind "$tmp/etc" /etc
+mount --bind "$tmp/lib" /var/lib
+mount --bind "$tmp/log" /var/log
+mount --bind "$tmp/cache" /var/cache
+mkdir -p /var/cache/apt/archives/partial
+mount --bind "$tmp/bin" /usr/local/sbin
+
+run() { # run NAME ARG...: as a node runs it; its last line of errors is its message
+	script=$1
+	shift
+	"${shell:-dash}" -euc "$(cat "out/release/provision/files/$script.sh")" powerstack "$@"
+}
+probe() { run probe "$@" | tr '\0' '\n'; }
+put() { # put PATH MODE: the content from stdin
+	cat >"$tmp/content"
+	sum=$(sha256sum <"$tmp/content")
+	{
+		echo "${sum%% *}"
+		cat "$tmp/content"
+	} | run file-put "$@"
+}
+
+# ---- the scripts as texts
+wrong=
+for s in $scripts; do
+	head -1 "provision/files/$s" | grep -qx '#!/bin/sh' || wrong="$wrong $s"
+	dash -n "out/release/provision/files/$s" || wrong="$wrong $s"
+done
+is "$wrong" '' 'every script is one for sh'
+used=$(grep -rho 'script[a-z_]*(h, "[a-z-]*"\|run_on_disk(h, "[a-z-]*"\|files_text("[a-z]*\.sh")' provision --include='*.c' |
+	sed 's/.*"\(.*\)".*/\1/; s/\.sh$//' | sort -u)
+is "$(for s in $used; do [ -e "provision/files/$s.sh" ] || echo "$s"; done)" '' 'every script that is run is there'
+is "$(for s in $scripts; do echo "${s%.sh}"; done | grep -vxF "$used")" '' 'every script that is there is run'
+# one argument of a command line holds 128 KiB, quoting included
+is "$(find out/release/provision/files -name '*.sh' -size +60k)" '' 'no script comes near the limit of one argument'
+
+# ---- the probe
+for shell in dash bash; do
+	mkdir -p "$tmp/p/full" "$tmp/p/empty" /var/lib/powerstack/added
+	touch "$tmp/p/full/.hidden"
+	odd="$tmp/p/a b'c\"d\$e\\f
+g"
+	printf '# managed by powerstack\nx\n' >"$odd"
+	chmod 0640 "$odd"
+	printf 'one\ntwo\n' >/var/lib/powerstack/added/pkg
+	printf 'UUID=1 /mnt/one ext4 defaults 0 2\n# UUID=9 /mnt/two x y 0 0\nUUID=2\t/mnt/two/ btrfs  nofail,x-powerstack 0 0\nsrv:/x /mnt/two nfs4 bg 0 0\n' >/etc/fstab
+	printf '/mnt/two\t192.168.0.0/24(rw,sync)\n/mnt/two\t10.0.0.1(ro)\n/mnt/twox\t*(ro)\n' >/var/lib/nfs/etab
+	mkdir -p /etc/ufw
+	echo 'ENABLED=yes' >/etc/ufw/ufw.conf
+	echo '### tuple ### allow tcp 2049 0.0.0.0/0 any 192.168.0.0/24 in comment=706f776572737461636b' >/etc/ufw/user.rules
+	echo '### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in' >>/etc/ufw/user.rules
+	set -- host:os addr:127.0.0.1 addr:192.0.2.9 "file:$odd" "file:$tmp/nope" "file:$tmp/p" "text:/etc/fstab" text:/nope \
+		"text:$tmp/p" "dir:$tmp/p/full" "dir:$tmp/p/empty" dir:/nope dir:/proc dir:/etc/fstab record:added/pkg \
+		record:added/nope records:added sysctl:net/ipv4/ip_forward sysctl:net/nope unit:nope.service pkg:dash pkg:nope-x \
+		mount:/etc mount:/mnt/nope fstab:/mnt/two fstab:/mnt/one fstab:/mnt/nope free:/ free:/nope exports:/mnt/two \
+		exports:/mnt/nope listen:tcp/9 firewall:- clock:- blk:/dev/nosuch clock-offset:- fstab-check:- nfs-read:r1:/tmp \
+		nfs-write:r1:n1:/mnt/nope nfs-delete:r1:n1:/mnt/nope statfs:/ nfsd:- journal:nfs http:9:/ zones:- pressure:- \
+		btrfs:/mnt/nope ps:- nonsense:1
+	run probe "$@" >"$tmp/answers"
+	is "$?" 0 "$shell: the probe ends well"
+	# by record: = - or ! and the question, each exactly once, then the end
+	got=$(perl -0ne 'chomp; s/^([=!-])//; my $k = $1; for my $q (@ARGV) {}; print "$k$_\0"' <"$tmp/answers" | tr '\0' '\036')
+	n=$(tr -cd '\0' <"$tmp/answers" | wc -c)
+	is "$n" $(($# + 1)) "$shell: one answer for each question, and the end"
+	missing=
+	for q; do
+		case $(printf '\036%s' "$got") in
+		*"$(printf '\036')=""$q="* | *"$(printf '\036')-$q$(printf '\036')"* | *"$(printf '\036')!$q="*) ;;
+		*) missing="$missing $q" ;;
+		esac
+	done
+	is "$missing" '' "$shell: every question is answered"
+	a=$(tr '\0' '\n' <"$tmp/answers" | tr -cd '\t\n -~')
+	like "$a" '^!nonsense:1=no such kind' "$shell: a kind that is none is told"
+	like "$a" '^=host:os=id=' "$shell: host"
+	like "$a" '^arch=[a-z0-9]+$' "$shell: architecture"
+	like "$a" '^=addr:127.0.0.1=local' "$shell: an address of ours"
+	like "$a" '^-addr:192.0.2.9' "$shell: an address that is not ours"
+	like "$a" "^sha256=$(sha256sum <"$odd" | cut -d' ' -f1)\$" "$shell: a file with an odd name"
+	like "$a" '^mode=640$' "$shell: its mode"
+	like "$a" '^mark=yes$' "$shell: its mark"
+	like "$a" '^-file:.*/nope' "$shell: a file that is not there"
+	like "$a" '^!text:.*=not a regular file' "$shell: a folder has no text"
+	like "$a" '^=dir:.*/full=full' "$shell: a folder with a hidden file is full"
+	like "$a" '^=dir:.*/empty=empty' "$shell: an empty folder"
+	like "$a" '^=dir:/proc=mounted' "$shell: a mount point is not looked into"
+	like "$a" '^!dir:/etc/fstab=' "$shell: a file is no folder"
+	like "$(printf '%s\n' "$a" | grep -A1 '^=record:added/pkg=')" '^two$' "$shell: a record of two lines"
+	like "$a" '^=records:added=pkg' "$shell: the records of a folder"
+	like "$a" '^=sysctl:net/ipv4/ip_forward=0$' "$shell: a kernel setting"
+	like "$a" '^=pkg:dash=status=ii' "$shell: a package"
+	like "$a" '^-pkg:nope-x' "$shell: a package that is not there"
+	like "$a" '^=mount:/etc=source=' "$shell: a mount"
+	like "$(printf '%s\n' "$a" | grep -A3 '^=fstab:/mnt/two=')" '^spec=UUID=2$' "$shell: of two lines of fstab, ours is told"
+	like "$a" '^=fstab:/mnt/two=n=2$' "$shell: and both are counted, the comment is not"
+	like "$(printf '%s\n' "$a" | grep -A1 '^=exports:/mnt/two=')" '^10.0.0.1\(ro\)$' "$shell: the exports of one path"
+	like "$a" '^ufw_rules=allow tcp 2049 0.0.0.0/0 any 192.168.0.0/24 in$' "$shell: ufw's rules, ours only"
+	like "$a" '^!nfs-write:r1:n1:/mnt/nope=nothing is mounted there' "$shell: no test file beside the share"
+	like "$a" '^=pressure:-=memory=[0-9]+$' "$shell: memory"
+	rm -rf "$tmp/p" /var/lib/powerstack /etc/ufw /var/lib/nfs/etab
+done
+shell=dash
+# a node may be slow: what a deploy with nothing to do asks costs few processes
+if command -v strace >/dev/null; then
+	strace -f -qq -e trace=execve -o "$tmp/strace" dash -euc "$(cat out/release/provision/files/probe.sh)" powerstack host:os \
+		addr:127.0.0.1 file:/etc/fstab file:/usr/bin/dash text:/etc/fstab dir:/mnt record:added/x sysctl:kernel/perf_event_paranoid \
+		sysctl:net/ipv4/ip_forward unit:a.service unit:b.service pkg:dash pkg:bash mount:/mnt/data fstab:/mnt/data free:/ free:/var \
+		exports:/mnt/data listen:tcp/22 listen:udp/8472 firewall:- clock:- >/dev/null
+	n=$(grep -c 'execve(.*= 0' "$tmp/strace")
+	[ "$n" -le 15 ] && ok "the questions of a deploy cost $n processes" || not_ok "the questions of a deploy cost $n processes"
+else
+	skip 'no strace' 'the questions of a deploy cost few processes'
+fi
+
+# ---- files
+f=/etc/powerstack/exporter.yml
+echo secret | put $f 0600
+is "$(cat $f) $(stat -c '%a %u:%g' $f)" 'secret 600 0:0' 'a file is put'
+is "$(echo changed | put $f 0644; cat $f; stat -c %a $f)" 'changed
+644' 'and replaced'
+printf '%064d\npart of it' 0 | run file-put $f 0600 2>"$tmp/err"
+is "$? $(cat $f) $(ls -A /etc/powerstack)" '1 changed exporter.yml' 'content that was damaged on the way changes nothing'
+: | run file-put $f 0600 2>"$tmp/err"
+is "$? $(cat $f) $(ls -A /etc/powerstack)" '1 changed exporter.yml' 'nothing that arrives changes nothing'
+# from the first byte: while the content is still coming
+mkfifo "$tmp/pipe"
+run file-put $f 0644 <"$tmp/pipe" &
+exec 8>"$tmp/pipe"
+printf '%064d\nsecr' 0 >&8
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	ls $f.powerstack.* >/dev/null 2>&1 && break
+	sleep 0.2
+done
+: "$i"
+is "$(stat -c '%a %u' $f.powerstack.*)" '600 0' 'what is on its way is 0600'
+exec 8>&-
+wait
+touch $f.powerstack.AbC123 $f.backup
+run file-remove $f dir
+is "$(ls -A /etc/powerstack)" exporter.yml.backup 'a file goes with what was left beside it, and nothing else'
+rm -f $f.backup
+echo x | put $f 0600
+run file-remove $f dir
+is "$([ -e /etc/powerstack ] || echo gone)" gone 'its folder goes when it is empty'
+
+# ---- kernel settings (of our own network namespace)
+s=/etc/sysctl.d/90-powerstack.conf
+run sysctl-set $s net/ipv4/ip_forward 1 net/ipv4/ip_default_ttl 70
+is "$(cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_default_ttl | tr '\n' ' ')" '1 70 ' 'settings are live'
+is "$(sed -n '1p;3,$p' $s)" '# managed by powerstack
+# before: net.ipv4.ip_forward = 0
+# before: net.ipv4.ip_default_ttl = 64
+net.ipv4.ip_forward = 1
+net.ipv4.ip_default_ttl = 70' 'and in the drop-in, with what was before'
+run sysctl-set $s net/ipv4/ip_forward 1 net/ipv4/ip_default_ttl 71
+is "$(grep ttl $s)" '# before: net.ipv4.ip_default_ttl = 64
+net.ipv4.ip_default_ttl = 71' 'what was before the first time is kept'
+run sysctl-undo $s
+is "$(cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_default_ttl | tr '\n' ' ')$(ls $s 2>/dev/null)" '0 64 ' 'and put back'
+run sysctl-undo $s
+is "$?" 0 'twice is nothing'
+
+# ---- packages: psx-a needs psx-b and psx-c, psx-u (the owner's) needs psx-b, psx-d needs psx-c
+package() { # package NAME VERSION DEPENDS
+	mkdir -p "$tmp/build/$1/DEBIAN"
+	printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n%s' "$1" "$2" \
+		"${3:+Depends: $3
+}" >"$tmp/build/$1/DEBIAN/control"
+	dpkg-deb --root-owner-group -b "$tmp/build/$1" "$tmp/repo/$1.deb" >/dev/null
+	sed '/^Description/d' "$tmp/build/$1/DEBIAN/control"
+	printf 'Filename: ./%s.deb\nSize: %s\nSHA256: %s\nDescription: x\n\n' "$1" "$(stat -c %s "$tmp/repo/$1.deb")" \
+		"$(sha256sum <"$tmp/repo/$1.deb" | cut -d' ' -f1)"
+}
+{
+	package psx-a 1 'psx-b, psx-c'
+	package psx-b 1
+	package psx-c 1
+	package psx-d 1 psx-c
+	package psx-u 1 psx-b
+} >"$tmp/repo/Packages"
+rm -rf /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/apt.conf /var/lib/apt/lists
+mkdir -p /etc/apt/sources.list.d /etc/apt/apt.conf.d /var/lib/apt/lists/partial
+echo "deb [trusted=yes] file:$tmp/repo ./" >/etc/apt/sources.list
+echo 'APT::Sandbox::User "root";' >/etc/apt/apt.conf.d/90test
+have() { dpkg-query -W -f '${Package} ${db:Status-Abbrev}\n' 'psx-*' 2>/dev/null | grep 'ii ' | cut -d' ' -f1 | tr '\n' ' '; }
+quiet_apt() { apt-get -qq -y --no-install-recommends "$@" >/dev/null 2>&1; }
+records() { (cd /var/lib/powerstack/added 2>/dev/null && grep . ./* /dev/null | sed 's|^\./||' | tr '\n' ' '); }
+added=/var/lib/powerstack/added
+
+out=$(run package-install psx-a 5 2>&1)
+is "$? $out$(have)" '0 psx-a psx-b psx-c ' 'a package is installed, by lists that had to be fetched first'
+is "$(records)" 'psx-a:psx-a psx-a:psx-b psx-a:psx-c ' 'what it brought is recorded'
+run package-install psx-a 5
+is "$? $(records)" '0 psx-a:psx-a psx-a:psx-b psx-a:psx-c ' 'again: nothing'
+out=$(run package-remove psx-a 5 2>&1)
+is "$? $out$(have)$(ls -d /var/lib/powerstack 2>/dev/null)" '0 ' 'all of it goes, and the records'
+
+quiet_apt install psx-b
+run package-install psx-a 5
+is "$(records)" 'psx-a:psx-a psx-a:psx-c ' 'what was there before is not recorded'
+run package-remove psx-a 5
+is "$(have)" 'psx-b ' 'and stays'
+quiet_apt purge psx-b
+
+run package-install psx-a 5
+quiet_apt install psx-u
+run package-remove psx-a 5
+is "$? $(have)$(records)" '0 psx-b psx-u ' 'what the owner needs by now stays'
+quiet_apt purge psx-u psx-b
+
+run package-install psx-a 5
+run package-install psx-d 5
+is "$(records)" 'psx-a:psx-a psx-a:psx-b psx-a:psx-c psx-d:psx-d ' 'two of ours share a dependency'
+run package-remove psx-a 5
+is "$? $(have)$(records)" '0 psx-c psx-d psx-d:psx-c psx-d:psx-d ' 'which goes over to the one that needs it'
+run package-remove psx-d 5
+is "$(have)$(ls -d /var/lib/powerstack 2>/dev/null)" '' 'and with that one'
+
+# cut off in the middle: recorded, unpacked, not configured
+mkdir -p $added
+printf 'psx-a\npsx-b\npsx-c\n' >$added/psx-a
+dpkg --unpack "$tmp/repo/psx-b.deb" "$tmp/repo/psx-a.deb" >/dev/null 2>&1
+run package-install psx-a 5 2>"$tmp/err"
+is "$? $(have)$(records)" '0 psx-a psx-b psx-c psx-a:psx-a psx-a:psx-b psx-a:psx-c ' 'an installation that was cut off is completed'
+run package-remove psx-a 5
+mkdir -p $added
+printf 'psx-a\npsx-b\npsx-c\n' >$added/psx-a
+dpkg --unpack "$tmp/repo/psx-b.deb" >/dev/null 2>&1
+run package-remove psx-a 5
+is "$? $(dpkg-query -W 'psx-*' 2>/dev/null | grep -c .)$(records)" '0 0' 'or taken back'
+out=$(run package-install psx-none 5 2>&1)
+is "$?" 1 'a package that is none is an error'
+like "$out" "psx-none" 'that names it'
+perl -e 'use Fcntl; open(my $f, "+>", "/var/lib/dpkg/lock-frontend") or die; my $l = pack("s s l! l! i x256", F_WRLCK, 0, 0, 0, 0);
+fcntl($f, F_SETLK, $l) or die; sleep 30' &
+p=$!
+sleep 1
+out=$(run package-install psx-a 2 2>&1)
+rc=$?
+kill $p
+is "$rc" 1 'another package manager is waited for, but not for ever'
+like "$out" "held by process $p, perl" 'and named'
+rm -rf /var/lib/powerstack
+
+# ---- mounts: systemctl starts and stops a mount unit by fstab
+cat >"$tmp/bin/systemctl" <<'SHIM'
+#!/bin/sh
+echo "systemctl $*" >>/var/log/shims
+for last; do :; done
+at=$(systemd-escape -u -p "${last%.mount}" 2>/dev/null)
+case "$1 $*" in
+start*.mount) mount "$at" ;;
+stop*.mount) umount "$at" ;;
+show*ActiveState*.mount) if mountpoint -q "$at"; then echo active; else echo failed; fi ;;
+esac
+SHIM
+printf '#!/bin/sh\necho "ufw $*" >>/var/log/shims\n' >"$tmp/bin/ufw"
+printf '#!/bin/sh\necho "exportfs $*" >>/var/log/shims\n' >"$tmp/bin/exportfs"
+chmod +x "$tmp/bin"/*
+disk() { # a disk of ours
+	truncate -s 300M "$tmp/disk.img"
+	dev=$(losetup -f --show "$tmp/disk.img" 2>/dev/null) || return 1
+	name=${dev#/dev/}
+	run disk-format "$dev" "$name" "$(cat "/sys/class/block/$name/dev")" '' 2>"$tmp/err"
+}
+if command -v mkfs.btrfs >/dev/null && command -v sfdisk >/dev/null && disk; then
+	at=$tmp/mnt/data
+	printf '# a comment, and no newline at the end\nUUID=0-1 /nowhere ext4 noauto,nofail\t0\t2' >/etc/fstab
+	cp /etc/fstab "$tmp/fstab"
+	chmod 0640 /etc/fstab
+	run mount-add disk "$dev" "$at" btrfs noatime,nofail
+	is "$?" 0 'a disk of ours is mounted'
+	is "$(findmnt -no SOURCE,FSTYPE --target "$at" | tr -s ' ')" "${dev}p1 btrfs" 'it is'
+	is "$(sed '$d' /etc/fstab)" "$(cat "$tmp/fstab")" 'every other line of fstab is as it was'
+	like "$(tail -1 /etc/fstab)" "^UUID=[0-9a-f-]{36} $at btrfs noatime,nofail,x-powerstack 0 0\$" 'ours is by UUID'
+	is "$(stat -c %a /etc/fstab)" 640 'and fstab has the mode it had'
+	run mount-add disk "$dev" "$at" btrfs nofail
+	is "$? $(grep -c x-powerstack /etc/fstab)" '0 1' 'with other options it is still one line'
+	echo precious >"$at/file"
+	(cd "$at" && exec sleep 60) &
+	p=$!
+	sleep 0.3
+	out=$(run mount-remove disk "$at" 2>&1)
+	is "$? $(cat "$at/file")" '1 precious' 'what is busy is not unmounted'
+	like "$out" "in use by sleep \($p\)" 'and who keeps it busy is named'
+	like "$(tail -1 /etc/fstab)" x-powerstack 'and the line stays'
+	kill $p
+	wait $p 2>/dev/null
+	run mount-remove disk "$at"
+	is "$? $(ls -d "$at" /var/lib/powerstack 2>/dev/null)" '0 ' 'unmounted; the folder that we made and the record are gone'
+	is "$(cat /etc/fstab)" "$(cat "$tmp/fstab")" 'and fstab is what it was'
+	mkdir -p "$at"
+	touch "$at/mine"
+	out=$(run mount-add disk "$dev" "$at" btrfs nofail 2>&1)
+	is "$? $(cat /etc/fstab)" "1 $(cat "$tmp/fstab")" 'a folder with files is not covered'
+	rm "$at/mine"
+	run mount-add disk "$dev" "$at" btrfs nofail
+	is "$(cat "$at/file")" precious 'the data is there again'
+	run mount-remove disk "$at"
+	is "$(ls -d "$at")" "$at" 'a folder that was there before stays'
+	echo "LABEL=mine $at ext4 noauto 0 0" >>/etc/fstab
+	out=$(run mount-add disk "$dev" "$at" btrfs nofail 2>&1)
+	is "$? $(tail -1 /etc/fstab)" "1 LABEL=mine $at ext4 noauto 0 0" "somebody's line for the same place is left alone"
+	partx -d "$dev" 2>/dev/null
+	losetup -d "$dev"
+else
+	skip 'no loop device, sfdisk or mkfs.btrfs here' 'mounts by fstab'
+fi
+
+# ---- firewall and exports: what the tools are told
+mkdir -p /etc/ufw
+echo '### tuple ### allow tcp 9102 0.0.0.0/0 any 10.0.0.0/8 in comment=706f776572737461636b' >/etc/ufw/user.rules
+echo '### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in' >>/etc/ufw/user.rules
+echo '### tuple ### deny tcp 23 0.0.0.0/0 any 0.0.0.0/0 in comment=706f776572737461636b' >>/etc/ufw/user.rules
+: >/var/log/shims
+run ufw-set 'tcp 2049 192.168.0.0/24'
+is "$(cat /var/log/shims)" 'ufw delete allow proto tcp from 10.0.0.0/8 to any port 9102
+ufw allow proto tcp from 192.168.0.0/24 to any port 2049 comment powerstack' 'rules of ours are put right, others left alone'
+: >/var/log/shims
+run ufw-set
+is "$(cat /var/log/shims)" 'ufw delete allow proto tcp from 10.0.0.0/8 to any port 9102' 'and taken away'
+printf '/mnt/data\t192.168.0.0/24(rw,sync)\n/home\t*(ro)\n' >/var/lib/nfs/etab
+: >/var/log/shims
+run export-set on /mnt/data
+run export-set off /mnt/data
+is "$(cat /var/log/shims)" 'exportfs -ra
+exportfs -u 192.168.0.0/24:/mnt/data' 'exports of our path only are taken back'
+
+done_testing
