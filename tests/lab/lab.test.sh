@@ -58,7 +58,7 @@ eval "$before"
 is "$(stat -c %a "$LAB_KEY" "$LAB_SUDO_PASSWORD_FILE" | sort -u)" 600 'key and password are for their owner only'
 pattern=$(ours | sed 's/.*/pid=&,/' | paste -sd'|')
 is "$(ss -Hltnp | grep -E "$pattern" | awk '$4 !~ /^127[.]0[.]0[.]1:/')" '' 'it listens on 127.0.0.1 only'
-is "$(ss -Hlunp | grep chronyd | grep -E "$pattern" | awk '{ sub(":.*", "", $4); print $4 }')" 127.0.0.1 \
+is "$(ss -Hlunp | grep -E "$pattern" | grep -v qemu-system | awk '{ sub(":.*", "", $4); print $4 }')" 127.0.0.1 \
 	'and so does its time server'
 like "$(ss -Hltnp | grep -E "$pattern")" "127.0.0.1:$LAB_HO1_EXPORTER_PORT " "the exporter's port of ho1 is forwarded"
 
