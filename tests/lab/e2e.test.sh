@@ -71,7 +71,7 @@ listed=$(json check .changed)
 step 'first deploy, under watch'
 cat "$work"/planted.* "$dir/vault-password" "$LAB_SUDO_PASSWORD_FILE" | sed '/^$/d' >"$work/patterns"
 chmod 600 "$work/patterns"
-tests/lab/watch.sh "$work/patterns" "$work/seen.operator" /tmp "$PWD/out/e2e" "$PWD/logs" &
+perl tests/lab/watch.pl "$work/patterns" "$work/seen.operator" "$work" "$PWD/out/e2e" "$PWD/logs" &
 watcher=$!
 for n in ho1 ho3; do
 	"$lab" root "$n" <<-SCRIPT
@@ -79,21 +79,25 @@ for n in ho1 ho3; do
 		cat >/run/watch/patterns <<'P'
 		$(cat "$work/patterns")
 		P
-		cat >/run/watch/watch.sh <<'W'
-		$(cat tests/lab/watch.sh)
+		cat >/run/watch/watch.pl <<'W'
+		$(cat tests/lab/watch.pl)
 		W
-		setsid bash /run/watch/watch.sh /run/watch/patterns /run/watch/seen /tmp /var/tmp /etc/powerstack /dev/shm /var/lib/powerstack /usr/local >/dev/null 2>&1 </dev/null &
+		setsid perl /run/watch/watch.pl /run/watch/patterns /run/watch/seen /tmp /var/tmp /etc/powerstack /dev/shm /var/lib/powerstack >/dev/null 2>&1 </dev/null &
 		echo \$! >/run/watch/pid
 	SCRIPT
 done
 to_json first deploy
 is "$rc" 0 'deploy on bare machines: exit status 0'
 is "$(json first .failed)" 0 'no step failed'
-is "$(json first .changed)" "$listed" 'deploy changed exactly as many rows as --check had listed'
+# What a package brings with it may be as wanted already when its row is reached: listed, not changed.
+rows() { jq -r '.steps[] | select(.changed) | "\(.host) \(.step)"' "$work/$1.json" | sort; }
+is "$(comm -13 <(rows check) <(rows first))" '' "every row that deploy changed ($(json first .changed)) was listed by --check ($listed)"
+is "$(comm -23 <(rows check) <(rows first) | while read -r h s; do jq -r --arg h "$h" --arg s "$s" '.steps[] | select(.host == $h and .step == $s and .outcome != "ok") | .step' "$work/first.json"; done)" '' 'every row that --check listed is as wanted now'
 kill "$watcher" 2>/dev/null
 for n in ho1 ho3; do
-	"$lab" root "$n" <<<'kill "$(cat /run/watch/pid)"; sleep 1; cat /run/watch/seen; cat /run/watch/seen.rounds >&2; rm -rf /run/watch' >"$work/seen.$n" 2>"$work/rounds.$n"
+	"$lab" root "$n" <<<'kill "$(cat /run/watch/pid)"; t=0; until [ -s /run/watch/seen.rounds ] || [ $t = 20 ]; do sleep 1; t=$((t + 1)); done; cat /run/watch/seen; cat /run/watch/seen.rounds >&2; rm -rf /run/watch' >"$work/seen.$n" 2>"$work/rounds.$n"
 	is "$(cat "$work/seen.$n")" '' "no planted secret in a process list or readable file of $n ($(cat "$work/rounds.$n"))"
+	like "$(cat "$work/rounds.$n")" '^looked [0-9]+ times' "the watcher of $n looked"
 done
 is "$(cat "$work/seen.operator")" '' 'no planted secret in a process list or readable file of the operator'
 is "$(grep -rlFf "$work/patterns" "$dir/logs" | head -3)" '' 'no planted secret in the logs'
@@ -159,6 +163,14 @@ step 'drift is put right, and only that'
 to_json drift deploy
 is "$rc $(json drift .changed)" '0 2' 'two things drifted on ho2: two changes'
 
+step 'reboot all nodes'
+"$lab" reboot
+run_ps "$dir" verify --json >"$work/verify2.json" 2>&1
+is $? 0 'after a reboot of all nodes everything is back by itself: verify passes'
+jq -r '.checks[] | select(.status | startswith("fail")) | "# \(.id) \(.where): \(.evidence)"' "$work/verify2.json"
+to_json rebooted deploy
+is "$rc $(json rebooted .changed)" '0 0' 'and deploy finds nothing to change'
+
 step 'data, destroy'
 "$lab" root ho2 <<<'echo kept >/mnt/data/of-the-user; sync'
 to_json destroy destroy --yes
@@ -199,14 +211,6 @@ is "$rc $(json rerun .failed)" '0 0' 'the re-run completes it'
 to_json again deploy
 is "$rc $(json again .changed)" '0 0' 'and then nothing is left to change'
 is "$("$lab" ssh ho3 cat /mnt/data/of-the-user)" kept 'data written before destroy is still there'
-
-step 'reboot all nodes'
-"$lab" reboot
-run_ps "$dir" verify --json >"$work/verify2.json" 2>&1
-is $? 0 'after a reboot of all nodes everything is back by itself: verify passes'
-jq -r '.checks[] | select(.status | startswith("fail")) | "# \(.id) \(.where): \(.evidence)"' "$work/verify2.json"
-to_json rebooted deploy
-is "$rc $(json rebooted .changed)" '0 0' 'and deploy finds nothing to change'
 
 step 'done'
 done_testing
