@@ -16,7 +16,6 @@ die "no pattern\n" unless @secrets;
 my (%seen, $rounds, $stop);
 $SIG{TERM} = $SIG{INT} = sub { $stop = 1 };
 open(my $o, '>', $out) or die "$out: $!\n";
-$o->autoflush(1) if $o->can('autoflush');
 
 sub slurp {
 	my ($f, $max) = @_;
@@ -65,4 +64,5 @@ while (!$stop) {
 	$rounds++;
 	select(undef, undef, undef, 0.25);
 }
-open(my $r, '>', "$out.rounds") and print $r "looked $rounds times\n";
+open(my $r, '>', "$out.rounds") or die "$out.rounds: $!\n";
+print $r "looked $rounds times\n";
