@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # $1 package, $2 seconds to wait for another package manager. Installs it when it is missing. The
 # record added/$1, written before the first change, names the packages that this brings: nothing that
-# was there before is ever in it, and a run that was cut off is completed by the next one.
+# was there before is ever in it, and a run that was cut off is completed by the next one. "keep:NAME"
+# in it: configuration of NAME was on the node before; it is removed later, but not purged.
 set -eu
 . provision/files/own.lib.sh
 export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1
@@ -84,9 +85,16 @@ for l in $out; do
 	esac
 done
 IFS=$old
+keep=
+for p in $new; do
+	# shellcheck disable=SC2016 # dpkg's variable
+	case $(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null || :) in ?c*) keep="${keep}keep:$p$nl" ;; esac
+	# its purge deletes this file, whoever wrote it
+	if [ "$p" = nfs-kernel-server ] && [ -s /etc/exports ]; then keep="${keep}keep:$p$nl"; fi
+done
 had=
 [ ! -f "$state/$record" ] || had=$(cat "$state/$record")$nl
-printf '%s%s' "$had" "$new" | sort -u | record "$record"
+printf '%s%s%s' "$had" "$new" "$keep" | sort -u | record "$record"
 
 if ! out=$(apt install "$1" 2>&1); then
 	# lists that are too old name files that are gone from the archive

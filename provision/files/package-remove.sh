@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# $1 package, $2 seconds to wait for another package manager. Purges what the record added/$1 names,
-# except what something that is not in the record needs by now: that stays and is no longer ours.
+# $1 package, $2 seconds to wait for another package manager. Purges what the record added/$1 names
+# (removes without purging what it says to keep the configuration of), except what something that is not in the record needs by now: that stays and is no longer ours.
 set -eu
 . provision/files/own.lib.sh
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
@@ -39,6 +39,14 @@ others() {
 		case " $* " in *" $g "*) ;; *) left="$left $g" ;; esac
 	done
 }
+apt() { apt-get -q -y -o "DPkg::Lock::Timeout=$wait" "$@" </dev/null; }
+remove_all() {
+	for p; do
+		shift
+		if grep -qxF -- "keep:$p" "$state/$record"; then apt remove "$p" || return 1; else set -- "$@" "$p"; fi
+	done
+	[ $# = 0 ] || apt purge "$@"
+}
 # what has only configuration left has no dependents
 while [ -n "$ours" ]; do
 	# shellcheck disable=SC2086
@@ -72,7 +80,7 @@ while [ -n "$ours" ]; do
 done
 if [ -n "$ours" ]; then
 	# shellcheck disable=SC2086
-	out=$(apt-get -q -y -o "DPkg::Lock::Timeout=$wait" purge $ours 2>&1 </dev/null) || {
+	out=$(remove_all $ours 2>&1) || {
 		why=
 		old=$IFS
 		IFS=$nl

@@ -211,6 +211,10 @@ package() { # package NAME VERSION DEPENDS
 	package psx-b 1
 	package psx-c 1
 	package psx-d 1 psx-c
+	mkdir -p "$tmp/build/psx-r/etc" "$tmp/build/psx-r/DEBIAN"
+	echo /etc/psx-r.conf >"$tmp/build/psx-r/DEBIAN/conffiles"
+	echo default >"$tmp/build/psx-r/etc/psx-r.conf"
+	package psx-r 1
 	package psx-u 1 psx-b
 } >"$tmp/repo/Packages"
 rm -rf /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/apt.conf /var/lib/apt/lists
@@ -250,6 +254,15 @@ run package-remove psx-a 5
 is "$? $(have)$(records)" '0 psx-c psx-d psx-d:psx-c psx-d:psx-d ' 'which goes over to the one that needs it'
 run package-remove psx-d 5
 is "$(have)$(ls -d /var/lib/powerstack 2>/dev/null)" '' 'and with that one'
+
+quiet_apt install psx-r
+echo mine >/etc/psx-r.conf
+quiet_apt remove psx-r
+run package-install psx-r 5
+is "$? $(have)$(records)" '0 psx-r psx-r:keep:psx-r psx-r:psx-r ' 'a package of which configuration was left'
+run package-remove psx-r 5
+is "$? $(have)$(cat /etc/psx-r.conf)" '0 mine' 'goes without it'
+quiet_apt purge psx-r
 
 # cut off in the middle: recorded, unpacked, not configured
 mkdir -p $added
