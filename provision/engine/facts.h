@@ -3,7 +3,7 @@
 #define PROVISION_ENGINE_FACTS_H
 /*
  * What is true on one host, learnt in one round trip. A probe is a set of questions "kind:about"
- * (the kinds and the form of each answer: files/probe.sh and docs/probe.md's table); it is the argv of
+ * (the kinds and the form of each answer: files/probe.sh's table); it is the argv of
  * one constant script. The answers come back as NUL-ended records, "=question=value" or "-question"
  * (asked, not there), and "=probe=complete" at the end, so that a cut-off answer is never taken
  * for absence. "!question=why" means the question could not be answered (a command missing, no

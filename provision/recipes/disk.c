@@ -6,7 +6,9 @@
 
 /* nofail: a dead disk must not keep the node from booting. before: NFS starts behind the mount. */
 static const struct mount_arg volume = {
-	MOUNT_DISK, "btrfs", "noatime,nofail,x-systemd.device-timeout=60s,x-systemd.before=nfs-server.service",
+	MOUNT_DISK,
+	"btrfs",
+	"noatime,nofail,x-systemd.device-timeout=60s,x-systemd.before=nfs-server.service",
 };
 
 static const struct step steps[] = {
@@ -19,5 +21,11 @@ static const struct step steps[] = {
 static const char *const after[] = { "prereq", NULL };
 
 const struct recipe recipe_disk = {
-	"disk", "disk", "formats and mounts the data disk", ROLE_CONTROL, after, steps, COUNT(steps),
+	.name = "disk",
+	.part = "disk",
+	.summary = "formats and mounts the data disk",
+	.roles = ROLE_CONTROL,
+	.after = after,
+	.steps = steps,
+	.nsteps = COUNT(steps),
 };

@@ -12,7 +12,8 @@
 
 #define CA_PATH "/etc/powerstack/bmc-ca.pem"
 
-static const struct blob_arg binary = { "/usr/local/bin/powerstack-exporter", 0755, files_exporter, "the exporter" };
+static const struct blob_arg binary = { "/usr/local/bin/powerstack-exporter", 0755, files_exporter,
+					"the exporter" };
 
 /* ---- configuration (exporter/config.h says its keys) */
 
@@ -33,8 +34,10 @@ static const struct secret *entry(const struct view *v, const struct secret_ref 
 {
 	const struct secret *s = v->vault ? vault_get(v->vault, ref->entry) : NULL;
 	if (!s)
-		err_set(e, ERR_CONFIG, "the vault has no entry '%s', which host '%s' needs for its management "
-			"controller", ref->entry, v->host->name);
+		err_set(e, ERR_CONFIG,
+			"the vault has no entry '%s', which host '%s' needs for its management "
+			"controller",
+			ref->entry, v->host->name);
 	return s;
 }
 
@@ -90,7 +93,9 @@ static bool has_ca(const struct inventory *inv, const struct host *h)
 }
 
 /* 0644: the exporter's own user reads it */
-static const struct file_arg ca = { .path = CA_PATH, .mode = 0644, .render = render_ca, .own_dir = true };
+static const struct file_arg ca = {
+	.path = CA_PATH, .mode = 0644, .render = render_ca, .own_dir = true
+};
 
 /* ---- unit */
 
@@ -116,12 +121,15 @@ static const struct file_arg unit_file = {
 static const struct step steps[NSTEPS];
 static const struct step *const inputs[] = { &steps[0], &steps[1], &steps[2], &steps[3], NULL };
 static const struct unit_arg unit = {
-	.unit = "powerstack-exporter.service", .inputs = inputs, .start_s = 30,
+	.unit = "powerstack-exporter.service",
+	.inputs = inputs,
+	.start_s = 30,
 };
 
 static const struct step steps[NSTEPS] = {
 	{ "binary", "the exporter is installed", &blob_ops, &binary },
-	{ "ca", "the management controllers' certificates are there", &file_ops, &ca, .when = has_ca },
+	{ "ca", "the management controllers' certificates are there", &file_ops, &ca,
+	  .when = has_ca },
 	{ "config", "the exporter is configured", &file_ops, &config, .flags = STEP_SECRET },
 	{ "unit", "the exporter's unit is installed", &file_ops, &unit_file },
 	{ "service", "the exporter runs, now and after a boot", &unit_ops, &unit },
@@ -130,5 +138,11 @@ static const struct step steps[NSTEPS] = {
 static const char *const after[] = { "prereq", NULL };
 
 const struct recipe recipe_exporter = {
-	"exporter", "exporter", "installs and runs the energy exporter", ROLE_ANY, after, steps, NSTEPS,
+	.name = "exporter",
+	.part = "exporter",
+	.summary = "installs and runs the energy exporter",
+	.roles = ROLE_ANY,
+	.after = after,
+	.steps = steps,
+	.nsteps = NSTEPS,
 };

@@ -8,9 +8,14 @@
 #include "provision/steps/steps.h"
 
 static const struct file_arg exports = {
-	.path = "/etc/exports.d/powerstack.exports", .mode = 0644, .tmpl = "exports.tmpl", .own_dir = true,
+	.path = "/etc/exports.d/powerstack.exports",
+	.mode = 0644,
+	.tmpl = "exports.tmpl",
+	.own_dir = true,
 };
-static const struct unit_arg server = { .unit = "nfs-server.service", .shared = true, .start_s = 60 };
+static const struct unit_arg server = { .unit = "nfs-server.service",
+					.shared = true,
+					.start_s = 60 };
 
 /* ---- what the kernel really exports */
 
@@ -20,7 +25,8 @@ static void export_ask(const struct step *s, const struct view *v, struct probe 
 	probe_ask(p, "exports", "%s", v->inv->export_path);
 }
 
-static int export_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
+static int export_check(const struct step *s, const struct view *v, struct finding *ret,
+			struct err *e)
 {
 	(void)s;
 	static const char *const options[] = { "rw", "sync", "no_root_squash", "no_subtree_check" };
@@ -36,8 +42,8 @@ static int export_check(const struct step *s, const struct view *v, struct findi
 	if (v->destroying)
 		return found(ret, PRESENT, "'%s' is exported: %s", v->inv->export_path, list);
 	if (strchr(is, '\n') || strncmp(is, client, strlen(client)) != 0)
-		return found(ret, DRIFTED, "'%s' is exported to others than %s: %s", v->inv->export_path,
-			     v->inv->nfs_network, list);
+		return found(ret, DRIFTED, "'%s' is exported to others than %s: %s",
+			     v->inv->export_path, v->inv->nfs_network, list);
 	/* ",rw,sync,...," so that each option is found whole */
 	snprintf(all, sizeof(all), ",%s", is + strlen(client));
 	for (char *c = all; *c; c++)
@@ -47,10 +53,11 @@ static int export_check(const struct step *s, const struct view *v, struct findi
 		char word[64];
 		snprintf(word, sizeof(word), ",%s,", options[i]);
 		if (!strstr(all, word))
-			return found(ret, DRIFTED, "'%s' is exported without %s: %s", v->inv->export_path, options[i],
-				     list);
+			return found(ret, DRIFTED, "'%s' is exported without %s: %s",
+				     v->inv->export_path, options[i], list);
 	}
-	return found(ret, PRESENT, "'%s' is exported to %s", v->inv->export_path, v->inv->nfs_network);
+	return found(ret, PRESENT, "'%s' is exported to %s", v->inv->export_path,
+		     v->inv->nfs_network);
 }
 
 static int export_apply(const struct step *s, struct hand *h, struct err *e)
@@ -84,14 +91,22 @@ static const struct step server_steps[] = {
 static const char *const after_disk[] = { "disk", NULL };
 
 const struct recipe recipe_nfs_server = {
-	"nfs-server", "nfs", "exports the data volume", ROLE_CONTROL, after_disk, server_steps, COUNT(server_steps),
+	.name = "nfs-server",
+	.part = "nfs",
+	.summary = "exports the data volume",
+	.roles = ROLE_CONTROL,
+	.after = after_disk,
+	.steps = server_steps,
+	.nsteps = COUNT(server_steps),
 };
 
 /* ---- clients. NFSv4, the highest minor version that both sides know. When all nodes boot at once
  * the server may come up last: the mount is tried for as long as it takes, and holds up nothing
  * (nofail). Data is safe: a "hard" mount, the default, waits for a server that went away. */
 static const struct mount_arg share = {
-	MOUNT_NFS, "nfs4", "_netdev,nofail,noatime,retry=10000,x-systemd.mount-timeout=infinity",
+	MOUNT_NFS,
+	"nfs4",
+	"_netdev,nofail,noatime,retry=10000,x-systemd.mount-timeout=infinity",
 };
 
 static bool is_client(const struct inventory *inv, const struct host *h)
@@ -101,12 +116,20 @@ static bool is_client(const struct inventory *inv, const struct host *h)
 }
 
 static const struct step client_steps[] = {
-	{ "package", "package nfs-common is installed", &package_ops, "nfs-common", .when = is_client },
-	{ "mount", "the data volume is mounted, now and after a boot", &mount_ops, &share, .when = is_client },
+	{ "package", "package nfs-common is installed", &package_ops, "nfs-common",
+	  .when = is_client },
+	{ "mount", "the data volume is mounted, now and after a boot", &mount_ops, &share,
+	  .when = is_client },
 };
 
 static const char *const after_server[] = { "prereq", "nfs-server", NULL };
 
 const struct recipe recipe_nfs_client = {
-	"nfs-client", "nfs", "mounts the data volume", ROLE_ANY, after_server, client_steps, COUNT(client_steps),
+	.name = "nfs-client",
+	.part = "nfs",
+	.summary = "mounts the data volume",
+	.roles = ROLE_ANY,
+	.after = after_server,
+	.steps = client_steps,
+	.nsteps = COUNT(client_steps),
 };

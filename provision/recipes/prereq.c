@@ -10,7 +10,7 @@
 #include "provision/steps/steps.h"
 
 #define MIB (1024ull * 1024)
-#define FREE_MIN (512 * MIB)	/* on / and /var, for packages and the exporter */
+#define FREE_MIN (512 * MIB) /* on / and /var, for packages and the exporter */
 #define MEMORY_MIN (400 * MIB)
 
 static void ask_os(const struct view *v, struct probe *p)
@@ -64,13 +64,14 @@ static int check_distribution(const struct view *v, struct finding *ret, struct 
 			continue;
 		/* Debian's testing and unstable have no version: newer than any */
 		if (version[0] && version_of(version) < version_of(known[i].least))
-			return found(ret, FOREIGN, "%s %s is too old: %s or newer is needed", known[i].name,
-				     version, known[i].least);
+			return found(ret, FOREIGN, "%s %s is too old: %s or newer is needed",
+				     known[i].name, version, known[i].least);
 		if (strcmp(systemd, "yes") != 0)
 			return found(ret, FOREIGN, "systemd does not run this node: it must");
 		return found(ret, PRESENT, "%s %s with systemd", known[i].name, version);
 	}
-	return found(ret, FOREIGN, "'%s %s' is not supported: Ubuntu 22.04 or newer, or Debian 11 or newer", id,
+	return found(ret, FOREIGN,
+		     "'%s %s' is not supported: Ubuntu 22.04 or newer, or Debian 11 or newer", id,
 		     version);
 }
 
@@ -89,9 +90,11 @@ static int check_kernel(const struct view *v, struct finding *ret, struct err *e
 	if (rc < 0)
 		return rc;
 	if (version_of(kernel) < version_of("5.15"))
-		return found(ret, FOREIGN, "kernel %s is too old: 5.15 or newer is needed%s", kernel,
-			     strcmp(id, "debian") == 0 && strncmp(version, "11", 2) == 0 ?
-				     "; Debian 11 has one in bullseye-backports (linux-image-amd64)" : "");
+		return found(
+			ret, FOREIGN, "kernel %s is too old: 5.15 or newer is needed%s", kernel,
+			strcmp(id, "debian") == 0 && strncmp(version, "11", 2) == 0
+				? "; Debian 11 has one in bullseye-backports (linux-image-amd64)"
+				: "");
 	return found(ret, PRESENT, "kernel %s", kernel);
 }
 
@@ -107,7 +110,8 @@ static int check_architecture(const struct view *v, struct finding *ret, struct 
 	for (size_t i = 0; i < COUNT(known); i++)
 		if (strcmp(arch, known[i]) == 0)
 			return found(ret, PRESENT, "%s", arch);
-	return found(ret, FOREIGN, "the architecture '%s' is not supported: amd64, arm64 or armhf", arch);
+	return found(ret, FOREIGN, "the architecture '%s' is not supported: amd64, arm64 or armhf",
+		     arch);
 }
 
 static const struct precondition architecture = { ask_os, check_architecture };
@@ -126,12 +130,16 @@ static int check_memory(const struct view *v, struct finding *ret, struct err *e
 		return rc;
 	unsigned long long bytes = strtoull(memory, NULL, 10);
 	if (bytes < MEMORY_MIN)
-		return found(ret, FOREIGN, "%llu MiB of memory are too little: %llu MiB or more are needed",
+		return found(ret, FOREIGN,
+			     "%llu MiB of memory are too little: %llu MiB or more are needed",
 			     bytes / MIB, MEMORY_MIN / MIB);
 	if (strcmp(cgroup, "yes") != 0)
-		return found(ret, FOREIGN, "the memory cgroup is off: add 'cgroup_enable=memory cgroup_memory=1' to %s "
-			     "and reboot", strcmp(pi, "yes") == 0 ? "/boot/firmware/cmdline.txt (or /boot/cmdline.txt)" :
-			     "GRUB_CMDLINE_LINUX in /etc/default/grub, run update-grub");
+		return found(ret, FOREIGN,
+			     "the memory cgroup is off: add 'cgroup_enable=memory cgroup_memory=1' "
+			     "to %s and reboot",
+			     strcmp(pi, "yes") == 0
+				     ? "/boot/firmware/cmdline.txt (or /boot/cmdline.txt)"
+				     : "GRUB_CMDLINE_LINUX in /etc/default/grub, run update-grub");
 	return found(ret, PRESENT, "%llu MiB, memory cgroup is on", bytes / MIB);
 }
 
@@ -155,11 +163,14 @@ static int check_network(const struct view *v, struct finding *ret, struct err *
 	if (rc < 0)
 		return rc;
 	if (!addr)
-		return found(ret, FOREIGN, "internal_ip %s is not an address of this node: correct it in the inventory, "
-			     "or configure it", v->host->internal_ip);
+		return found(ret, FOREIGN,
+			     "internal_ip %s is not an address of this node: correct it in the "
+			     "inventory, or configure it",
+			     v->host->internal_ip);
 	if (!route[0])
 		return found(ret, FOREIGN, "there is no default route: Kubernetes needs one");
-	return found(ret, PRESENT, "%s is configured, default route by %s", v->host->internal_ip, route);
+	return found(ret, PRESENT, "%s is configured, default route by %s", v->host->internal_ip,
+		     route);
 }
 
 static const struct precondition network = { ask_network, check_network };
@@ -182,7 +193,8 @@ static int check_clock(const struct view *v, struct finding *ret, struct err *e)
 	if (clock)
 		facts_field(clock, "daemon", daemon, sizeof(daemon));
 	if (!daemon[0])
-		return found(ret, FOREIGN, "no time service runs: install chrony, or 'timedatectl set-ntp true'");
+		return found(ret, FOREIGN,
+			     "no time service runs: install chrony, or 'timedatectl set-ntp true'");
 	return found(ret, PRESENT, "%s keeps the clock", daemon);
 }
 
@@ -215,10 +227,13 @@ static int check_space(const struct view *v, struct finding *ret, struct err *e)
 		facts_field(is, "inodes", all, sizeof(all));
 		unsigned long long free_bytes = strtoull(bytes, NULL, 10);
 		if (free_bytes < FREE_MIN)
-			return found(ret, FOREIGN, "'%s' has %llu MiB free: %llu MiB or more are needed", roomy[i],
-				     free_bytes / MIB, FREE_MIN / MIB);
+			return found(ret, FOREIGN,
+				     "'%s' has %llu MiB free: %llu MiB or more are needed",
+				     roomy[i], free_bytes / MIB, FREE_MIN / MIB);
 		if (strtoull(all, NULL, 10) && strtoull(inodes, NULL, 10) < 10000)
-			return found(ret, FOREIGN, "'%s' has %s inodes free: 10000 or more are needed", roomy[i], inodes);
+			return found(ret, FOREIGN,
+				     "'%s' has %s inodes free: 10000 or more are needed", roomy[i],
+				     inodes);
 		if (free_bytes < least)
 			least = free_bytes;
 	}
@@ -231,11 +246,11 @@ static const struct precondition space = { ask_space, check_space };
 
 struct port {
 	const char *what, *proto;
-	unsigned number;	/* 0: from the inventory, by `of` */
+	unsigned number; /* 0: from the inventory, by `of` */
 	unsigned (*of)(const struct inventory *);
 	unsigned roles;
-	const char *owners[3];	/* who may listen there: the parts themselves ("kernel": no process) */
-	bool opened;		/* in a firewall, to nfs_network */
+	const char *owners[3]; /* the parts themselves, which may listen there ("kernel": no process) */
+	bool opened; /* in a firewall, to nfs_network */
 };
 
 static unsigned api_port(const struct inventory *inv)
@@ -265,7 +280,8 @@ static void ask_ports(const struct view *v, struct probe *p)
 {
 	for (size_t i = 0; i < COUNT(ports); i++)
 		if (ports[i].roles & v->host->roles)
-			probe_ask(p, "listen", "%s/%u", ports[i].proto, port_number(&ports[i], v->inv));
+			probe_ask(p, "listen", "%s/%u", ports[i].proto,
+				  port_number(&ports[i], v->inv));
 }
 
 /* Listeners are one a line: "ADDRESS kernel" or "ADDRESS users:(("NAME",pid=1,fd=3))". */
@@ -299,8 +315,8 @@ static int check_ports(const struct view *v, struct finding *ret, struct err *e)
 		if (who && !all_owned(p, who)) {
 			char list[200];
 			join_lines(who, list, sizeof(list));
-			return found(ret, FOREIGN, "%s port %u, which %s needs, is taken: %s", p->proto, number,
-				     p->what, list);
+			return found(ret, FOREIGN, "%s port %u, which %s needs, is taken: %s",
+				     p->proto, number, p->what, list);
 		}
 	}
 	return found(ret, PRESENT, "the ports are free or ours");
@@ -315,7 +331,8 @@ static const struct keyval settings[] = {
 	{ "kernel/perf_event_paranoid", "-1" },
 	{ "net/ipv4/ip_forward", "1" },
 };
-static const struct sysctl_arg sysctl = { "/etc/sysctl.d/90-powerstack.conf", settings, COUNT(settings) };
+static const struct sysctl_arg sysctl = { "/etc/sysctl.d/90-powerstack.conf", settings,
+					  COUNT(settings) };
 
 /* ---- firewall: ufw is ours to open, with our comment on each rule; others are reported */
 
@@ -332,8 +349,8 @@ static int firewall_rules(const struct view *v, struct strv *ret)
 	int rc = 0;
 	for (size_t i = 0; i < COUNT(ports) && rc == 0; i++)
 		if (ports[i].opened && (ports[i].roles & v->host->roles))
-			rc = strv_pushf(ret, "%s %u %s", ports[i].proto, port_number(&ports[i], v->inv),
-					v->inv->nfs_network);
+			rc = strv_pushf(ret, "%s %u %s", ports[i].proto,
+					port_number(&ports[i], v->inv), v->inv->nfs_network);
 	return rc;
 }
 
@@ -356,7 +373,8 @@ static bool rules_are(const char *have, const struct strv *want)
 	return n == want->n;
 }
 
-static int firewall_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
+static int firewall_check(const struct step *s, const struct view *v, struct finding *ret,
+			  struct err *e)
 {
 	(void)s;
 	const char *is = NULL;
@@ -371,25 +389,27 @@ static int firewall_check(const struct step *s, const struct view *v, struct fin
 		facts_field(is, "ufw_rules", rules, sizeof(rules));
 	}
 	if (v->destroying)
-		return rules[0] ? found(ret, PRESENT, "ufw has rules of powerstack") :
-				  found(ret, ABSENT, "no firewall rule is powerstack's");
+		return rules[0] ? found(ret, PRESENT, "ufw has rules of powerstack")
+				: found(ret, ABSENT, "no firewall rule is powerstack's");
 	if (!v->inv->manage_firewall)
 		return found(ret, PRESENT, "manage_firewall is off: firewalls are yours");
 	if (strcmp(firewalld, "active") == 0)
-		return found(ret, FOREIGN, "firewalld is active, powerstack opens ports in ufw only: open 2049/tcp and %u/tcp "
-			     "to %s yourself and set manage_firewall to false, or stop firewalld", v->inv->exporter_port,
-			     v->inv->nfs_network);
+		return found(ret, FOREIGN,
+			     "firewalld is active, powerstack opens ports in ufw only: open "
+			     "2049/tcp and %u/tcp to %s yourself and set manage_firewall to false, or stop firewalld",
+			     v->inv->exporter_port, v->inv->nfs_network);
 	if (strcmp(ufw, "active") != 0)
-		return found(ret, PRESENT, strcmp(nft, "active") == 0 ?
-			     "nftables.service is active: its rules must let the cluster through" :
-			     "no firewall is active");
+		return found(ret, PRESENT,
+			     strcmp(nft, "active") == 0 ? "nftables.service is active: its rules "
+							  "must let the cluster through"
+							: "no firewall is active");
 	AUTO_STRV struct strv want = { 0 };
 	if (firewall_rules(v, &want) < 0)
 		return err_set(e, ERR_MEMORY, "out of memory");
 	if (rules_are(rules, &want))
 		return found(ret, PRESENT, "ufw lets the cluster through");
-	return rules[0] ? found(ret, DRIFTED, "ufw has other rules of powerstack (%.200s)", rules) :
-			  found(ret, ABSENT, "ufw is active and does not let the cluster through");
+	return rules[0] ? found(ret, DRIFTED, "ufw has other rules of powerstack (%.200s)", rules)
+			: found(ret, ABSENT, "ufw is active and does not let the cluster through");
 }
 
 static int firewall_apply(const struct step *s, struct hand *h, struct err *e)
@@ -419,18 +439,28 @@ static const struct step_ops firewall_ops = {
 #define ONLY_LOOKS .no_undo = "it only looks"
 
 static const struct step steps[] = {
-	{ "distribution", "the distribution is supported", &precondition_ops, &distribution, ONLY_LOOKS },
+	{ "distribution", "the distribution is supported", &precondition_ops, &distribution,
+	  ONLY_LOOKS },
 	{ "kernel", "the kernel is new enough", &precondition_ops, &kernel, ONLY_LOOKS },
-	{ "architecture", "the architecture is supported", &precondition_ops, &architecture, ONLY_LOOKS },
-	{ "memory", "memory suffices and its cgroup is on", &precondition_ops, &memory, ONLY_LOOKS },
-	{ "network", "internal_ip and a default route are configured", &precondition_ops, &network, ONLY_LOOKS },
+	{ "architecture", "the architecture is supported", &precondition_ops, &architecture,
+	  ONLY_LOOKS },
+	{ "memory", "memory suffices and its cgroup is on", &precondition_ops, &memory,
+	  ONLY_LOOKS },
+	{ "network", "internal_ip and a default route are configured", &precondition_ops, &network,
+	  ONLY_LOOKS },
 	{ "clock", "a time service runs", &precondition_ops, &timekeeping, ONLY_LOOKS },
 	{ "space", "there is free space", &precondition_ops, &space, ONLY_LOOKS },
-	{ "ports", "the ports that the parts need are free", &precondition_ops, &free_ports, ONLY_LOOKS },
+	{ "ports", "the ports that the parts need are free", &precondition_ops, &free_ports,
+	  ONLY_LOOKS },
 	{ "firewall", "the firewall lets the cluster through", &firewall_ops, NULL },
 	{ "sysctl", "kernel settings are as wanted, now and after a boot", &sysctl_ops, &sysctl },
 };
 
 const struct recipe recipe_prereq = {
-	"prereq", "prereq", "checks the node, kernel settings, firewall", ROLE_ANY, NULL, steps, COUNT(steps),
+	.name = "prereq",
+	.part = "prereq",
+	.summary = "checks the node, kernel settings, firewall",
+	.roles = ROLE_ANY,
+	.steps = steps,
+	.nsteps = COUNT(steps),
 };

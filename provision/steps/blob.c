@@ -31,12 +31,15 @@ static int blob_bytes(const struct step *s, const struct view *v, const void **r
 		facts_field(os, "arch", arch, sizeof(arch));
 	*ret = arg_of(s)->bytes(arch, ret_len, ret_sha256);
 	if (!*ret)
-		err_set(e, ERR_FAILED, "%s for the architecture '%s' is not in this powerstack: build it "
-			"with EXPORTER_ARCHES=\"amd64 arm64 armhf\"", arg_of(s)->what, arch);
+		err_set(e, ERR_FAILED,
+			"%s for the architecture '%s' is not in this powerstack: build it "
+			"with EXPORTER_ARCHES=\"amd64 arm64 armhf\"",
+			arg_of(s)->what, arch);
 	return 0;
 }
 
-static int blob_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
+static int blob_check(const struct step *s, const struct view *v, struct finding *ret,
+		      struct err *e)
 {
 	const struct blob_arg *a = arg_of(s);
 	const char *is = NULL;
@@ -67,8 +70,8 @@ static int blob_check(const struct step *s, const struct view *v, struct finding
 	if (!is)
 		return found(ret, ABSENT, "'%s' does not exist", a->path);
 	if (strcmp(have, want) != 0)
-		return found(ret, DRIFTED, "'%s' is another build (sha256 %.12s, wanted %.12s)", a->path, have,
-			     want);
+		return found(ret, DRIFTED, "'%s' is another build (sha256 %.12s, wanted %.12s)",
+			     a->path, have, want);
 	if (strtoul(mode, NULL, 8) != a->mode || strcmp(uid, "0") != 0)
 		return found(ret, DRIFTED, "'%s' has mode %s and owner %s", a->path, mode, uid);
 	return found(ret, PRESENT, "'%s' is as wanted (sha256 %.12s)", a->path, have);

@@ -17,7 +17,8 @@ int found(struct finding *f, enum presence is, const char *fmt, ...)
 	return 0;
 }
 
-int fact(const struct view *v, const char **ret, struct err *e, const char *kind, const char *fmt, ...)
+int fact(const struct view *v, const char **ret, struct err *e, const char *kind, const char *fmt,
+	 ...)
 {
 	char about[1024];
 	va_list ap;
@@ -57,7 +58,9 @@ int step_script_in(struct hand *h, const char *name, const char *const *args, co
 	if (!script.text)
 		return err_set(e, ERR_BUG, "the script '%s' is not built in", file);
 	AUTO_SECRET struct secret *hidden = NULL;
-	struct cmd cmd = { .script = &script, .argv = args, .flags = CMD_SUDO, .timeout_s = timeout_s };
+	struct cmd cmd = {
+		.script = &script, .argv = args, .flags = CMD_SUDO, .timeout_s = timeout_s
+	};
 	if (in && secret) {
 		int rc = secret_new(buf_str(in), in->len, &hidden, e);
 		if (rc < 0)
@@ -81,7 +84,8 @@ int step_script(struct hand *h, const char *name, const char *const *args, unsig
 
 bool plain_word(const char *s)
 {
-	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._:+-";
+	static const char ok[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._:+-";
 	return *s && s[strspn(s, ok)] == '\0';
 }
 

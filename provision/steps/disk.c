@@ -40,20 +40,26 @@ static bool wrong_disk(const struct view *v, const char *is, struct finding *ret
 	facts_field(is, "link", link, sizeof(link));
 	facts_field(is, "serials", serials, sizeof(serials));
 	if (strcmp(link, "no") == 0)
-		found(ret, FOREIGN, "'%s' leads to %s, which does not have that name: a stale link; "
-		      "look at 'ls -l /dev/disk/by-id'", h->disk, name);
+		found(ret, FOREIGN,
+		      "'%s' leads to %s, which does not have that name: a stale link; "
+		      "look at 'ls -l /dev/disk/by-id'",
+		      h->disk, name);
 	else if (h->disk_serial && !serial_among(serials, h->disk_serial))
-		found(ret, FOREIGN, "'%s' is %s with the serial '%s', but the inventory says disk_serial '%s'",
+		found(ret, FOREIGN,
+		      "'%s' is %s with the serial '%s', but the inventory says disk_serial '%s'",
 		      h->disk, name, serials[0] ? serials : "none", h->disk_serial);
 	else if (!h->disk_serial && strcmp(link, "yes") != 0)
-		found(ret, FOREIGN, "'%s' can be another disk after the next boot: name it by /dev/disk/by-id, "
-		      "or give its disk_serial (it reports '%s')", h->disk, serials[0] ? serials : "none");
+		found(ret, FOREIGN,
+		      "'%s' can be another disk after the next boot: name it by /dev/disk/by-id, "
+		      "or give its disk_serial (it reports '%s')",
+		      h->disk, serials[0] ? serials : "none");
 	else
 		return false;
 	return true;
 }
 
-static int disk_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
+static int disk_check(const struct step *s, const struct view *v, struct finding *ret,
+		      struct err *e)
 {
 	(void)s;
 	const struct host *h = v->host;
@@ -85,28 +91,34 @@ static int disk_check(const struct step *s, const struct view *v, struct finding
 				     ours ? "file system" : "empty partition");
 		if (strcmp(state, "free") == 0)
 			return found(ret, ABSENT, "%s is empty", name);
-		return found(ret, FOREIGN, "%s is not powerstack's and is not wiped: %s", name, what);
+		return found(ret, FOREIGN, "%s is not powerstack's and is not wiped: %s", name,
+			     what);
 	}
 	if (wrong_disk(v, is, ret))
 		return 0;
 	if (!ours && !part && strcmp(state, "free") != 0)
-		return found(ret, FOREIGN, "%s (%s) is not empty and not powerstack's: %s", name, h->disk, what);
+		return found(ret, FOREIGN, "%s (%s) is not empty and not powerstack's: %s", name,
+			     h->disk, what);
 	/* Our own line for another file system: the inventory now names another disk. */
 	char spec[128] = "", options[512] = "", want[80];
 	snprintf(want, sizeof(want), "UUID=%s", uuid);
 	if (fstab && facts_field(fstab, "spec", spec, sizeof(spec)) &&
-	    facts_field(fstab, "options", options, sizeof(options)) && strstr(options, "x-powerstack") &&
-	    (!ours || strcmp(spec, want) != 0))
-		return found(ret, FOREIGN, "'%s' is on another disk so far (%s): 'powerstack destroy disk' "
-			     "with the old inventory first", v->inv->export_path, spec);
+	    facts_field(fstab, "options", options, sizeof(options)) &&
+	    strstr(options, "x-powerstack") && (!ours || strcmp(spec, want) != 0))
+		return found(ret, FOREIGN,
+			     "'%s' is on another disk so far (%s): 'powerstack destroy disk' "
+			     "with the old inventory first",
+			     v->inv->export_path, spec);
 	char node[64] = "";
 	facts_field(is, "part", node, sizeof(node));
 	if (ours && !node[0])
-		return found(ret, DRIFTED, "the kernel does not know the partition of %s yet", name);
+		return found(ret, DRIFTED, "the kernel does not know the partition of %s yet",
+			     name);
 	if (ours)
 		return found(ret, PRESENT, "%s holds powerstack's Btrfs, UUID %s", name, uuid);
 	if (part)
-		return found(ret, DRIFTED, "%s has powerstack's partition, without a file system yet", name);
+		return found(ret, DRIFTED,
+			     "%s has powerstack's partition, without a file system yet", name);
 	return found(ret, ABSENT, "%s is empty (%s bytes)", name, size);
 }
 
@@ -142,7 +154,8 @@ static int disk_undo(const struct step *s, struct hand *h, struct err *e)
 	if (is)
 		facts_field(is, "serials", serials, sizeof(serials));
 	if (!p->wipe_disk || !p->disk_serial || !serial_among(serials, p->disk_serial))
-		return err_set(e, ERR_REFUSED, "the disk's serial is '%s', not '%s' as typed: nothing was wiped",
+		return err_set(e, ERR_REFUSED,
+			       "the disk's serial is '%s', not '%s' as typed: nothing was wiped",
 			       serials, p->disk_serial ? p->disk_serial : "");
 	return run_on_disk(h, "disk-wipe", p->disk_serial, e);
 }

@@ -16,8 +16,8 @@ static const struct file_arg *arg_of(const struct step *s)
 	return s->arg;
 }
 
-int template_add(const char *name, const struct tmpl_name *names, const struct view *v, struct buf *out,
-		 struct err *e)
+int template_add(const char *name, const struct tmpl_name *names, const struct view *v,
+		 struct buf *out, struct err *e)
 {
 	const char *text = files_text(name);
 	if (!text)
@@ -52,8 +52,9 @@ static void sum(const struct buf *text, char ret[65])
 static const char *type_word(const char *type)
 {
 	static const char *const words[][2] = {
-		{ "d", "a folder" }, { "l", "a symbolic link" }, { "b", "a block device" },
-		{ "c", "a character device" }, { "p", "a pipe" }, { "s", "a socket" },
+		{ "d", "a folder" },       { "l", "a symbolic link" },
+		{ "b", "a block device" }, { "c", "a character device" },
+		{ "p", "a pipe" },         { "s", "a socket" },
 	};
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (strcmp(words[i][0], type) == 0)
@@ -61,7 +62,8 @@ static const char *type_word(const char *type)
 	return "not a file";
 }
 
-static int file_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
+static int file_check(const struct step *s, const struct view *v, struct finding *ret,
+		      struct err *e)
 {
 	const struct file_arg *a = arg_of(s);
 	const char *is = NULL;
@@ -80,9 +82,10 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 	if (strcmp(type, "f") != 0)
 		return found(ret, FOREIGN, "'%s' is %s: move it away", a->path, type_word(type));
 	if (strcmp(mark, "yes") != 0)
-		return found(ret, FOREIGN,
-			     "'%s' exists and is not managed by powerstack: move it away, or remove it",
-			     a->path);
+		return found(
+			ret, FOREIGN,
+			"'%s' exists and is not managed by powerstack: move it away, or remove it",
+			a->path);
 	if (v->destroying)
 		return found(ret, PRESENT, "'%s' is there", a->path);
 	AUTO_BUF struct buf text = { 0 };
@@ -95,9 +98,11 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 	if (strcmp(want, have) != 0)
 		return found(ret, DRIFTED, "'%s' has other content", a->path);
 	if (strtoul(mode, NULL, 8) != a->mode)
-		return found(ret, DRIFTED, "'%s' has mode %s instead of %04o", a->path, mode, a->mode);
+		return found(ret, DRIFTED, "'%s' has mode %s instead of %04o", a->path, mode,
+			     a->mode);
 	if (strcmp(uid, "0") != 0 || strcmp(gid, "0") != 0)
-		return found(ret, DRIFTED, "'%s' belongs to %s:%s instead of root", a->path, uid, gid);
+		return found(ret, DRIFTED, "'%s' belongs to %s:%s instead of root", a->path, uid,
+			     gid);
 	return found(ret, PRESENT, "'%s' is as wanted", a->path);
 }
 

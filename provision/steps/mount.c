@@ -36,17 +36,18 @@ static void mount_ask(const struct step *s, const struct view *v, struct probe *
 }
 
 struct wanted {
-	char spec[512];		/* in fstab; "" while the disk has no file system yet */
-	char source[512];	/* as the kernel shows it */
+	char spec[512]; /* in fstab; "" while the disk has no file system yet */
+	char source[512]; /* as the kernel shows it */
 };
 
-static int mount_wanted(const struct step *s, const struct view *v, struct wanted *ret, struct err *e)
+static int mount_wanted(const struct step *s, const struct view *v, struct wanted *ret,
+			struct err *e)
 {
 	*ret = (struct wanted){ "", "" };
 	if (arg_of(s)->kind == MOUNT_NFS) {
 		bool v6 = strchr(v->inv->nfs_server, ':') != NULL;
-		snprintf(ret->spec, sizeof(ret->spec), "%s%s%s:%s", v6 ? "[" : "", v->inv->nfs_server, v6 ? "]" : "",
-			 v->inv->export_path);
+		snprintf(ret->spec, sizeof(ret->spec), "%s%s%s:%s", v6 ? "[" : "",
+			 v->inv->nfs_server, v6 ? "]" : "", v->inv->export_path);
 		memcpy(ret->source, ret->spec, sizeof(ret->source));
 		return 0;
 	}
@@ -57,7 +58,8 @@ static int mount_wanted(const struct step *s, const struct view *v, struct wante
 	if (rc < 0)
 		return rc;
 	char state[16] = "", uuid[64] = "";
-	if (!disk || !facts_field(disk, "state", state, sizeof(state)) || strcmp(state, "ours") != 0)
+	if (!disk || !facts_field(disk, "state", state, sizeof(state)) ||
+	    strcmp(state, "ours") != 0)
 		return 0;
 	facts_field(disk, "uuid", uuid, sizeof(uuid));
 	facts_field(disk, "part", ret->source, sizeof(ret->source));
@@ -70,7 +72,7 @@ struct there {
 	char source[512], spec[512], type[32], options[512];
 	unsigned lines;
 	bool mounted, ours, recorded;
-	const char *dir;	/* NULL: no folder */
+	const char *dir; /* NULL: no folder */
 };
 
 static int look(const struct view *v, struct there *t, struct err *e)
@@ -118,7 +120,8 @@ static int mount_check_undo(const struct view *v, const struct there *t, const s
 	return found(ret, ABSENT, "powerstack mounts nothing at '%s'", at);
 }
 
-static int mount_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
+static int mount_check(const struct step *s, const struct view *v, struct finding *ret,
+		       struct err *e)
 {
 	const struct mount_arg *a = arg_of(s);
 	const char *at = v->inv->export_path;
@@ -132,32 +135,40 @@ static int mount_check(const struct step *s, const struct view *v, struct findin
 	if (v->destroying)
 		return mount_check_undo(v, &t, &w, ret);
 	if (!plain_word(at) || (a->kind == MOUNT_NFS && !plain_word(v->inv->nfs_server)))
-		return found(ret, FOREIGN, "export_path '%s' and nfs_server '%s' may only hold letters, digits "
-			     "and . _ - + : /", at, v->inv->nfs_server);
+		return found(ret, FOREIGN,
+			     "export_path '%s' and nfs_server '%s' may only hold letters, digits "
+			     "and . _ - + : /",
+			     at, v->inv->nfs_server);
 	if (t.lines && !t.ours)
-		return found(ret, FOREIGN, "fstab has a line for '%s' that is not powerstack's (%s): remove it",
+		return found(ret, FOREIGN,
+			     "fstab has a line for '%s' that is not powerstack's (%s): remove it",
 			     at, t.spec);
 	if (t.lines > 1)
-		return found(ret, FOREIGN, "fstab has %u lines for '%s': remove those without %s", t.lines, at,
-			     MARK);
+		return found(ret, FOREIGN, "fstab has %u lines for '%s': remove those without %s",
+			     t.lines, at, MARK);
 	if (t.mounted && strcmp(t.source, w.source) != 0 &&
 	    !(a->kind == MOUNT_NFS && t.ours && strcmp(t.source, t.spec) == 0))
-		return found(ret, FOREIGN, "'%s' is the mount point of %s already: unmount it", at, t.source);
+		return found(ret, FOREIGN, "'%s' is the mount point of %s already: unmount it", at,
+			     t.source);
 	if (!t.mounted && t.dir && strcmp(t.dir, "empty") != 0)
-		return found(ret, FOREIGN, strcmp(t.dir, "full") == 0 ?
-			     "'%s' is not empty and nothing is mounted there: its files would be hidden; move them away" :
-			     "'%s' is not a folder: move it away", at);
+		return found(ret, FOREIGN,
+			     strcmp(t.dir, "full") == 0
+				     ? "'%s' is not empty and nothing is mounted there: its files "
+				       "would be hidden; move them away"
+				     : "'%s' is not a folder: move it away",
+			     at);
 	if (!t.lines && !t.mounted)
 		return found(ret, ABSENT, "nothing is mounted at '%s'", at);
 	if (!t.lines)
 		return found(ret, DRIFTED, "'%s' is mounted, but not in fstab", at);
 	if (!w.spec[0] || strcmp(t.spec, w.spec) != 0)
-		return found(ret, DRIFTED, "fstab has %s for '%s' instead of %s", t.spec, at, w.spec);
+		return found(ret, DRIFTED, "fstab has %s for '%s' instead of %s", t.spec, at,
+			     w.spec);
 	char options[600];
 	snprintf(options, sizeof(options), "%s,%s", a->options, MARK);
 	if (strcmp(t.type, a->type) != 0 || strcmp(t.options, options) != 0)
-		return found(ret, DRIFTED, "fstab has %s %s for '%s' instead of %s %s", t.type, t.options, at,
-			     a->type, options);
+		return found(ret, DRIFTED, "fstab has %s %s for '%s' instead of %s %s", t.type,
+			     t.options, at, a->type, options);
 	if (!t.mounted)
 		return found(ret, DRIFTED, "'%s' is in fstab, but not mounted", at);
 	return found(ret, PRESENT, "%s is mounted at '%s'", t.source, at);
@@ -172,9 +183,14 @@ static int mount_apply(const struct step *s, struct hand *h, struct err *e)
 		return rc;
 	bool disk = a->kind == MOUNT_DISK;
 	if (disk && !h->view.host->disk)
-		return err_set(e, ERR_CONFIG, "no disk_for_persistent_storage is given for this host");
-	const char *const args[] = { disk ? "disk" : "nfs", disk ? h->view.host->disk : w.spec,
-				     h->view.inv->export_path, a->type, a->options, NULL };
+		return err_set(e, ERR_CONFIG,
+			       "no disk_for_persistent_storage is given for this host");
+	const char *const args[] = { disk ? "disk" : "nfs",
+				     disk ? h->view.host->disk : w.spec,
+				     h->view.inv->export_path,
+				     a->type,
+				     a->options,
+				     NULL };
 	return step_script(h, "mount-add", args, MOUNT_TIMEOUT_S, e);
 }
 

@@ -20,7 +20,8 @@ static void package_ask(const struct step *s, const struct view *v, struct probe
 	probe_ask(p, "record", "added/%s", name_of(s));
 }
 
-static int package_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
+static int package_check(const struct step *s, const struct view *v, struct finding *ret,
+			 struct err *e)
 {
 	const char *name = name_of(s);
 	const char *pkg = NULL, *record = NULL;
@@ -41,15 +42,18 @@ static int package_check(const struct step *s, const struct view *v, struct find
 	if (v->destroying) {
 		if (record)
 			return found(ret, PRESENT, "powerstack installed %s", list);
-		return found(ret, ABSENT, installed ? "package '%s' was there before powerstack: it stays" :
-						      "package '%s' is not installed", name);
+		return found(ret, ABSENT,
+			     installed ? "package '%s' was there before powerstack: it stays"
+				       : "package '%s' is not installed",
+			     name);
 	}
 	if (installed)
 		return found(ret, PRESENT, "package '%s' %s is installed", name, version);
 	if (record)
 		return found(ret, DRIFTED, "the installation of package '%s' was cut off", name);
 	if (status[0] && status[1] != 'c' && status[1] != 'n')
-		return found(ret, DRIFTED, "package '%s' is only half installed (%s)", name, status);
+		return found(ret, DRIFTED, "package '%s' is only half installed (%s)", name,
+			     status);
 	return found(ret, ABSENT, "package '%s' is not installed", name);
 }
 

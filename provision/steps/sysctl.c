@@ -41,7 +41,8 @@ static void sysctl_ask(const struct step *s, const struct view *v, struct probe 
 		probe_ask(p, "sysctl", "%s", a->values[i].key);
 }
 
-static int sysctl_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
+static int sysctl_check(const struct step *s, const struct view *v, struct finding *ret,
+			struct err *e)
 {
 	const struct sysctl_arg *a = arg_of(s);
 	const char *text = NULL;
@@ -49,9 +50,10 @@ static int sysctl_check(const struct step *s, const struct view *v, struct findi
 	if (rc < 0)
 		return rc;
 	if (text && strncmp(text, MARK, strlen(MARK)) != 0)
-		return found(ret, FOREIGN,
-			     "'%s' exists and is not managed by powerstack: move it away, or remove it",
-			     a->path);
+		return found(
+			ret, FOREIGN,
+			"'%s' exists and is not managed by powerstack: move it away, or remove it",
+			a->path);
 	if (!text)
 		ret->is = ABSENT;
 	else if (v->destroying)
@@ -70,7 +72,8 @@ static int sysctl_check(const struct step *s, const struct view *v, struct findi
 		if (!text)
 			continue;
 		if (!has_line(text, line))
-			return found(ret, DRIFTED, "'%s' does not set %s = %s", a->path, name, kv->value);
+			return found(ret, DRIFTED, "'%s' does not set %s = %s", a->path, name,
+				     kv->value);
 		if (strcmp(live, kv->value) != 0)
 			return found(ret, DRIFTED, "%s is %s instead of %s", name, live, kv->value);
 	}
@@ -119,7 +122,8 @@ static int sysctl_wanted(const struct step *s, const struct view *v, struct buf 
 	const struct sysctl_arg *a = arg_of(s);
 	const char *text = NULL;
 	int rc = fact(v, &text, e, "text", "%s", a->path);
-	buf_adds(ret, MARK "# What the node had before is put back when powerstack is destroyed.\n");
+	buf_adds(ret,
+		 MARK "# What the node had before is put back when powerstack is destroyed.\n");
 	for (size_t i = 0; i < a->n && rc == 0; i++) {
 		const char *live = NULL;
 		char name[128];

@@ -52,13 +52,14 @@ static int input_check(const struct step *in, const struct view *v, uint64_t sta
 	const char *is = NULL;
 	char text[32] = "";
 	rc = fact(v, &is, e, "file", "%s", path);
-	if (rc == 0 && is && facts_field(is, "ctime_ns", text, sizeof(text)) &&
-	    started_ns && strtoull(text, NULL, 10) >= started_ns)
+	if (rc == 0 && is && facts_field(is, "ctime_ns", text, sizeof(text)) && started_ns &&
+	    strtoull(text, NULL, 10) >= started_ns)
 		return found(ret, DRIFTED, "it was started before '%s' changed", path);
 	return rc;
 }
 
-static int unit_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
+static int unit_check(const struct step *s, const struct view *v, struct finding *ret,
+		      struct err *e)
 {
 	const struct unit_arg *a = arg_of(s);
 	const char *is = NULL, *record = NULL;
@@ -68,13 +69,15 @@ static int unit_check(const struct step *s, const struct view *v, struct finding
 	if (rc < 0)
 		return rc;
 	if (v->destroying && a->shared && !record)
-		return found(ret, ABSENT, "unit '%s' was not switched on by powerstack: it is left alone",
+		return found(ret, ABSENT,
+			     "unit '%s' was not switched on by powerstack: it is left alone",
 			     a->unit);
 	if (!is && !record)
 		return found(ret, ABSENT, "unit '%s' does not exist", a->unit);
 	if (!is)
 		return found(ret, DRIFTED, "unit '%s' is gone", a->unit);
-	char load[24] = "", active[24] = "", sub[24] = "", enabled[24] = "", reload[8] = "", at[32] = "";
+	char load[24] = "", active[24] = "", sub[24] = "", enabled[24] = "", reload[8] = "",
+	     at[32] = "";
 	facts_field(is, "LoadState", load, sizeof(load));
 	facts_field(is, "ActiveState", active, sizeof(active));
 	facts_field(is, "SubState", sub, sizeof(sub));
@@ -83,8 +86,8 @@ static int unit_check(const struct step *s, const struct view *v, struct finding
 	facts_field(is, "started_ns", at, sizeof(at));
 	bool on = is_enabled(enabled);
 	if (!v->destroying && strcmp(load, "masked") == 0)
-		return found(ret, FOREIGN, "unit '%s' is masked: 'systemctl unmask' it if it may run",
-			     a->unit);
+		return found(ret, FOREIGN,
+			     "unit '%s' is masked: 'systemctl unmask' it if it may run", a->unit);
 	if (strcmp(active, "inactive") == 0 && (!on || strcmp(enabled, "enabled") != 0) && !record)
 		return found(ret, ABSENT, "unit '%s' is off", a->unit);
 	if (v->destroying)
@@ -92,9 +95,11 @@ static int unit_check(const struct step *s, const struct view *v, struct finding
 	if (strcmp(active, "active") != 0)
 		return found(ret, DRIFTED, "unit '%s' is %s (%s)", a->unit, active, sub);
 	if (!on)
-		return found(ret, DRIFTED, "unit '%s' is active, but not enabled (%s)", a->unit, enabled);
+		return found(ret, DRIFTED, "unit '%s' is active, but not enabled (%s)", a->unit,
+			     enabled);
 	if (strcmp(reload, "yes") == 0 && !a->shared)
-		return found(ret, DRIFTED, "unit '%s' changed on disk after it was loaded", a->unit);
+		return found(ret, DRIFTED, "unit '%s' changed on disk after it was loaded",
+			     a->unit);
 	*ret = (struct finding){ .is = PRESENT };
 	for (size_t i = 0; a->inputs && a->inputs[i] && ret->is == PRESENT; i++) {
 		if (!is_input(a->inputs[i], v))
@@ -104,7 +109,8 @@ static int unit_check(const struct step *s, const struct view *v, struct finding
 			return rc;
 	}
 	if (ret->is == PRESENT)
-		return found(ret, PRESENT, "unit '%s' is active (%s) and %s", a->unit, sub, enabled);
+		return found(ret, PRESENT, "unit '%s' is active (%s) and %s", a->unit, sub,
+			     enabled);
 	return 0;
 }
 

@@ -17,9 +17,18 @@
 static int answer_os(struct fake_host *h, const char *about, struct buf *value)
 {
 	static const char *const fields[][2] = {
-		{ "id", "debian" }, { "version", "12" }, { "kernel", "6.1.0-30-amd64" }, { "arch", "amd64" },
-		{ "hostname", "node" }, { "boot_id", "0-1" }, { "systemd", "yes" }, { "memory", "8000000000" },
-		{ "cgroup", "2" }, { "memory_cgroup", "yes" }, { "route", "eth0" }, { "pi", "no" },
+		{ "id", "debian" },
+		{ "version", "12" },
+		{ "kernel", "6.1.0-30-amd64" },
+		{ "arch", "amd64" },
+		{ "hostname", "node" },
+		{ "boot_id", "0-1" },
+		{ "systemd", "yes" },
+		{ "memory", "8000000000" },
+		{ "cgroup", "2" },
+		{ "memory_cgroup", "yes" },
+		{ "route", "eth0" },
+		{ "pi", "no" },
 	};
 	(void)about;
 	for (size_t i = 0; i < COUNT(fields); i++) {
@@ -50,8 +59,8 @@ static int answer_file(struct fake_host *h, const char *about, struct buf *value
 	if (!f)
 		return 0;
 	const char *root = strcmp(f->owner, "root:root") == 0 ? "0" : "1000";
-	buf_addf(value, "type=%c\nmode=%o\nuid=%s\ngid=%s\nsize=%zu\nctime_ns=%llu", f->kind, f->mode, root, root,
-		 f->len, (unsigned long long)f->changed_at * 1000000000ull);
+	buf_addf(value, "type=%c\nmode=%o\nuid=%s\ngid=%s\nsize=%zu\nctime_ns=%llu", f->kind,
+		 f->mode, root, root, f->len, (unsigned long long)f->changed_at * 1000000000ull);
 	if (f->kind != 'f')
 		return 1;
 	unsigned char sum[crypto_hash_sha256_BYTES];
@@ -129,11 +138,13 @@ static int answer_unit(struct fake_host *h, const char *about, struct buf *value
 	snprintf(path, sizeof(path), "/etc/systemd/system/%s", about);
 	if (!u && !fake_file_get(h, path))
 		return 0;
-	buf_addf(value, "LoadState=%s\nActiveState=%s\nSubState=%s\nUnitFileState=%s\nNeedDaemonReload=no",
+	buf_addf(value,
+		 "LoadState=%s\nActiveState=%s\nSubState=%s\nUnitFileState=%s\nNeedDaemonReload=no",
 		 u && u->masked ? "masked" : "loaded", u && u->active ? "active" : "inactive",
 		 u && u->active ? "running" : "dead", u && u->enabled ? "enabled" : "disabled");
 	if (u && u->active)
-		buf_addf(value, "\nstarted_ns=%llu", (unsigned long long)u->started_at * 1000000000ull);
+		buf_addf(value, "\nstarted_ns=%llu",
+			 (unsigned long long)u->started_at * 1000000000ull);
 	return 1;
 }
 
@@ -151,7 +162,8 @@ static int answer_mount(struct fake_host *h, const char *about, struct buf *valu
 	const struct fake_mount *m = fake_mount_get(h, about);
 	if (!m)
 		return 0;
-	buf_addf(value, "source=%s\ntype=%s\noptions=%s\nroot=/\nmajmin=0:1", m->source, m->fstype, m->options);
+	buf_addf(value, "source=%s\ntype=%s\noptions=%s\nroot=/\nmajmin=0:1", m->source, m->fstype,
+		 m->options);
 	return 1;
 }
 
@@ -167,8 +179,8 @@ static bool next_line(const char **s, struct fstab_line *l)
 		size_t len = strcspn(*s, "\n");
 		snprintf(text, sizeof(text), "%.*s", (int)len, *s);
 		*s += len + ((*s)[len] == '\n');
-		if (text[0] != '#' &&
-		    sscanf(text, "%255s %255s %31s %511s", l->spec, l->at, l->type, l->options) == 4)
+		if (text[0] != '#' && sscanf(text, "%255s %255s %31s %511s", l->spec, l->at,
+					     l->type, l->options) == 4)
 			return true;
 	}
 	return false;
@@ -192,7 +204,8 @@ static int answer_fstab(struct fake_host *h, const char *about, struct buf *valu
 	}
 	if (!n)
 		return 0;
-	buf_addf(value, "n=%u\nspec=%s\ntype=%s\noptions=%s", n, told.spec, told.type, told.options);
+	buf_addf(value, "n=%u\nspec=%s\ntype=%s\noptions=%s", n, told.spec, told.type,
+		 told.options);
 	return 1;
 }
 
@@ -237,7 +250,8 @@ static int answer_firewall(struct fake_host *h, const char *about, struct buf *v
 static int answer_clock(struct fake_host *h, const char *about, struct buf *value)
 {
 	(void)about;
-	buf_addf(value, "now_ns=%llu000000000\ndaemon=chrony\nsynced=unknown", (unsigned long long)h->clock_s);
+	buf_addf(value, "now_ns=%llu000000000\ndaemon=chrony\nsynced=unknown",
+		 (unsigned long long)h->clock_s);
 	return 1;
 }
 
@@ -251,7 +265,8 @@ static struct fake_block *partition_of(struct fake_host *h, const struct fake_bl
 	return NULL;
 }
 
-static const char *disk_state(struct fake_host *h, const struct fake_block *d, const struct fake_block **ret_part)
+static const char *disk_state(struct fake_host *h, const struct fake_block *d,
+			      const struct fake_block **ret_part)
 {
 	const struct fake_block *p = partition_of(h, d);
 	*ret_part = p;
@@ -259,7 +274,8 @@ static const char *disk_state(struct fake_host *h, const struct fake_block *d, c
 		return "taken";
 	if (!d->pttype && !p)
 		return "free";
-	if (!p || !p->label || strcmp(p->label, LABEL) != 0 || !p->parttype || strcmp(p->parttype, LINUX_TYPE) != 0)
+	if (!p || !p->label || strcmp(p->label, LABEL) != 0 || !p->parttype ||
+	    strcmp(p->parttype, LINUX_TYPE) != 0)
 		return "taken";
 	if (!p->fstype)
 		return "part";
@@ -273,31 +289,35 @@ static int answer_blk(struct fake_host *h, const char *about, struct buf *value)
 		return 0;
 	const char *state = disk_state(h, d, &part);
 	bool own = strcmp(state, "ours") == 0 || strcmp(state, "part") == 0;
-	buf_addf(value, "state=%s\nname=%s\ndev=%s\nmajmin=8:16\nsize=%llu\nserials=%s\nlink=none\npart=%s\nuuid=%s\nfound=%s",
-		 state, d->path + 5, d->path, (unsigned long long)d->size, d->serial ? d->serial : "",
-		 own ? part->path : "", own ? part->uuid : "",
+	buf_addf(value,
+		 "state=%s\nname=%s\ndev=%s\nmajmin=8:16\nsize=%llu\nserials=%s\nlink=none\npart=%"
+		 "s\nuuid=%s\nfound=%s",
+		 state, d->path + 5, d->path, (unsigned long long)d->size,
+		 d->serial ? d->serial : "", own ? part->path : "", own ? part->uuid : "",
 		 strcmp(state, "taken") == 0 ? (d->fstype ? d->fstype : "something") : "");
 	return 1;
 }
 
 const struct fake_question node_questions[] = {
-	{ "host", answer_os },	       { "addr", answer_addr },	    { "file", answer_file },
-	{ "text", answer_text },       { "dir", answer_dir },	    { "record", answer_record },
-	{ "sysctl", answer_sysctl },   { "unit", answer_unit },	    { "pkg", answer_pkg },
+	{ "host", answer_os },         { "addr", answer_addr },     { "file", answer_file },
+	{ "text", answer_text },       { "dir", answer_dir },       { "record", answer_record },
+	{ "sysctl", answer_sysctl },   { "unit", answer_unit },     { "pkg", answer_pkg },
 	{ "mount", answer_mount },     { "fstab", answer_fstab },   { "free", answer_free },
 	{ "exports", answer_exports }, { "listen", answer_listen }, { "firewall", answer_firewall },
-	{ "clock", answer_clock },     { "blk", answer_blk },	    { NULL, NULL },
+	{ "clock", answer_clock },     { "blk", answer_blk },       { NULL, NULL },
 };
 
 /* ---- scripts */
 
-#define SCRIPT(name)                                                                          \
-	static int name(struct fake_host *h, const struct fake_cmd *c, struct buf *out, struct buf *err)
+#define SCRIPT(name)                                                                               \
+	static int name(struct fake_host *h, const struct fake_cmd *c, struct buf *out,            \
+			struct buf *err)
 
 static void record(struct fake_host *h, const char *name, const char *text)
 {
 	char path[512];
-	fake_file_put(h, record_path(name, path, sizeof(path)), 'f', text, strlen(text), 0600, "root:root");
+	fake_file_put(h, record_path(name, path, sizeof(path)), 'f', text, strlen(text), 0600,
+		      "root:root");
 }
 
 static void forget(struct fake_host *h, const char *name)
@@ -385,7 +405,8 @@ SCRIPT(sysctl_set)
 		char name[128], was[128];
 		dotted(c->argv[i], name, sizeof(name), '/', '.');
 		const char *before = had ? former_value(had->data, name, was, sizeof(was)) : NULL;
-		buf_addf(&text, "# before: %s = %s\n", name, before ? before : fake_get(h, "sysctl", c->argv[i]));
+		buf_addf(&text, "# before: %s = %s\n", name,
+			 before ? before : fake_get(h, "sysctl", c->argv[i]));
 		buf_addf(&sets, "%s = %s\n", name, c->argv[i + 1]);
 	}
 	buf_adds(&text, buf_str(&sets));
@@ -553,7 +574,8 @@ SCRIPT(mount_add)
 		record(h, name, text);
 		fake_file_put(h, at, 'd', "", 0, 0755, "root:root");
 	}
-	snprintf(line, sizeof(line), "%s %s %s %s,x-powerstack 0 0", spec, at, c->argv[3], c->argv[4]);
+	snprintf(line, sizeof(line), "%s %s %s %s,x-powerstack 0 0", spec, at, c->argv[3],
+		 c->argv[4]);
 	fstab_set(h, at, line);
 	fake_mount_put(h, at, source, c->argv[3], "rw");
 	return 0;
@@ -644,7 +666,8 @@ SCRIPT(ufw_set)
 	for (size_t i = 0; i < c->argc; i++) {
 		char proto[8], port[8], net[64];
 		if (sscanf(c->argv[i], "%7s %7s %63s", proto, port, net) == 3)
-			buf_addf(&rules, "%sallow %s %s 0.0.0.0/0 any %s in", i ? "|" : "", proto, port, net);
+			buf_addf(&rules, "%sallow %s %s 0.0.0.0/0 any %s in", i ? "|" : "", proto,
+				 port, net);
 	}
 	if (c->argc)
 		fake_set(h, "ufw", "rules", buf_str(&rules));
