@@ -54,7 +54,7 @@ rm -rf "$dir"
 demo_config "$dir"
 # Planted: a BMC that must not answer, so that the exporter's configuration holds a password.
 for s in bmcUser bmcSecret; do
-	head -c 18 /dev/urandom | base64 | tr -d '+/=' >"$work/planted.$s"
+	(umask 077 && head -c 18 /dev/urandom | base64 | tr -d '+/=' >"$work/planted.$s")
 	"$ps" -i "$dir/inventory.yml" --vault-password-file "$dir/vault-password" vault set "$s" <"$work/planted.$s"
 done
 sed -i 's/^  vars:$/  vars:\n    bmc_user: "{{ ansible_vault.bmcUser }}"\n    bmc_password: "{{ ansible_vault.bmcSecret }}"/;
@@ -90,9 +90,9 @@ to_json first deploy
 is "$rc" 0 'deploy on bare machines: exit status 0'
 is "$(json first .failed)" 0 'no step failed'
 # What a package brings with it may be as wanted already when its row is reached: listed, not changed.
-rows() { jq -r '.steps[] | select(.changed) | "\(.host) \(.step)"' "$work/$1.json" | sort; }
-is "$(comm -13 <(rows check) <(rows first))" '' "every row that deploy changed ($(json first .changed)) was listed by --check ($listed)"
-is "$(comm -23 <(rows check) <(rows first) | while read -r h s; do jq -r --arg h "$h" --arg s "$s" '.steps[] | select(.host == $h and .step == $s and .outcome != "ok") | .step' "$work/first.json"; done)" '' 'every row that --check listed is as wanted now'
+rows() { jq -r ".steps[] | select($2) | \"\\(.host) \\(.step)\"" "$work/$1.json" | sort; }
+is "$(comm -13 <(rows check '.was != "present"') <(rows first .changed))" '' "every row that deploy changed ($(json first .changed)) was listed by --check ($listed)"
+is "$(comm -23 <(rows check '.was != "present"') <(rows first .changed) | while read -r h s; do jq -r --arg h "$h" --arg s "$s" '.steps[] | select(.host == $h and .step == $s and .outcome != "ok") | .step' "$work/first.json"; done)" '' 'every row that --check listed is as wanted now'
 kill "$watcher" 2>/dev/null
 for n in ho1 ho3; do
 	"$lab" root "$n" <<<'kill "$(cat /run/watch/pid)"; t=0; until [ -s /run/watch/seen.rounds ] || [ $t = 20 ]; do sleep 1; t=$((t + 1)); done; cat /run/watch/seen; cat /run/watch/seen.rounds >&2; rm -rf /run/watch' >"$work/seen.$n" 2>"$work/rounds.$n"
