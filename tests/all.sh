@@ -51,7 +51,7 @@ fuzz_one() {
 	target=$1
 	kept=out/fuzz/corpus/$target
 	mkdir -p "$kept"
-	if "out/fuzz/fuzz/$target" -max_total_time="${POWERSTACK_FUZZ_SECONDS:-60}" -timeout=20 -rss_limit_mb=2048 \
+	if nice -n 19 "out/fuzz/fuzz/$target" -max_total_time="${POWERSTACK_FUZZ_SECONDS:-60}" -timeout=20 -rss_limit_mb=2048 \
 		-artifact_prefix="$results/fuzz-$target-" "$kept" "tests/fuzz/corpus/$target" \
 		>"$results/fuzz-$target.log" 2>&1; then
 		echo "ok 1 - fuzz $target: $(grep -E '^(Done|#.*DONE)' "$results/fuzz-$target.log" | tail -1)"

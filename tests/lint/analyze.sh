@@ -4,7 +4,7 @@
 set -u
 rc=0
 for f in $(git ls-files 'base/*.c' 'inventory/*.c' 'vault/*.c' 'provision/*.c' 'cli/*.c' 'exporter/*.c'); do
-	gcc -std=gnu11 -D_GNU_SOURCE -I. -Iout/release -O1 -fanalyzer -Wno-analyzer-malloc-leak \
+	gcc -std=gnu11 -D_GNU_SOURCE -I. -Iout/release -Iout/bpf -DPOWERSTACK_VERSION='"x"' -DPOWERSTACK_REVISION='"x"' -DPOWERSTACK_BRANCH='"x"' -O1 -fanalyzer -Wno-analyzer-malloc-leak \
 		-c -o /dev/null "$f" || rc=1
 done
 if command -v cppcheck >/dev/null; then
