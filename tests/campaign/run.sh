@@ -44,7 +44,7 @@ converge() {
 interrupted() {
 	local n=$1 signal=$2 victim
 	shift 2
-	run_ps "$dir" "$@" -v --no-progress >"$dir/interrupted.out" 2>&1 &
+	exec_ps "$dir" "$@" -v --no-progress >"$dir/interrupted.out" 2>&1 &
 	victim=$!
 	while kill -0 $victim 2>/dev/null; do
 		if [ "$(grep -c 'changed' "$dir/interrupted.out")" -ge "$n" ]; then

@@ -39,6 +39,14 @@ run_ps() {
 	"$ps" -i "$dir/inventory.yml" --vault-password-file "$dir/vault-password" --log-dir "$dir/logs" "$@"
 }
 
+# exec_ps DIR ARG...: the same for "exec_ps ... &": the background process is powerstack itself, so that
+# a signal sent to it reaches it and not a shell in between.
+exec_ps() {
+	local dir=$1
+	shift
+	exec "$ps" -i "$dir/inventory.yml" --vault-password-file "$dir/vault-password" --log-dir "$dir/logs" "$@"
+}
+
 # unit_starts: when each unit that powerstack manages was started, on every node
 unit_starts() {
 	local n
