@@ -18,7 +18,7 @@ static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
 
 static void on_signal(int sig)
 {
-	if (atomic_exchange(&the_cancel.requested, 1) == 0)
+	if (atomic_fetch_add(&the_cancel.requested, 1) < CANCEL_NOW)
 		return;
 	signal(sig, SIG_DFL);
 	raise(sig);

@@ -19,8 +19,11 @@
 #define OUT_MAX (4u << 20)	/* bytes of one update, a diff among them */
 #define BLOCK_MAX (256u << 10)
 #define BAR 16
-#define STOPPING                                                                                  \
-	"stopping: no new step begins, the running ones are waited for; Ctrl-C again stops at once\n"
+static const char *const stopping[] = {
+	[CANCEL_NONE] = "",
+	[CANCEL_SOON] = "stopping: no new step begins, the running ones are finished; Ctrl-C again interrupts them\n",
+	[CANCEL_NOW] = "interrupting the running steps; the next run continues from what they left\n",
+};
 
 static const char *on(const struct live_view *v, const char *escape)
 {
@@ -245,7 +248,8 @@ struct live {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	pthread_t thread;
-	bool ended, told_stopping;
+	bool ended;
+	int told;		/* enum cancel_wish */
 	unsigned widths[LINES_MAX];	/* of the block on the screen */
 	unsigned drawn;			/* its lines; 0: none */
 	struct buf last;		/* what it looked like */
@@ -327,16 +331,23 @@ static void update(struct live *l, const char *text, bool with_block)
 		buf_adds(&l->last, buf_str(&block));
 }
 
+/* What the user's wish to stop came to, once each; "" otherwise. */
+static const char *news_of_stopping(struct live *l)
+{
+	int wish = l->o.cancel ? atomic_load(&l->o.cancel->requested) : CANCEL_NONE;
+	if (wish <= l->told)
+		return "";
+	l->told = wish < CANCEL_NOW ? wish : CANCEL_NOW;
+	l->view.stopping = true;
+	return stopping[l->told];
+}
+
 static void *tick(void *arg)
 {
 	struct live *l = arg;
 	pthread_mutex_lock(&l->lock);
 	while (!l->ended) {
-		const char *text = "";
-		if (l->o.cancel && !l->told_stopping && atomic_load(&l->o.cancel->requested)) {
-			l->told_stopping = l->view.stopping = true;
-			text = STOPPING;
-		}
+		const char *text = news_of_stopping(l);
 		if (*text || l->o.block)
 			update(l, text, true);
 		struct timespec until = { 0 };
@@ -418,6 +429,6 @@ void live_stop(struct live *l)
 	pthread_cond_signal(&l->wake);
 	pthread_mutex_unlock(&l->lock);
 	pthread_join(l->thread, NULL);
-	update(l, "", false);
+	update(l, news_of_stopping(l), false);
 	live_free(l);
 }

@@ -60,7 +60,7 @@ struct live_options {
 	bool block;		/* fd is a terminal that can move its cursor: draw the block */
 	bool lines;		/* write lines for rows */
 	struct live_view look;	/* color, check, show_ok, quiet, diff, redact are taken from it */
-	struct cancel *cancel;	/* watched, to say once that the run is stopping */
+	struct cancel *cancel;	/* watched, to say that the run is stopping, and how */
 };
 /* Starts showing these hosts, which outlive it. The caller owns *ret and ends it with live_stop. */
 int live_start(const struct live_options *o, const struct strv *hosts, struct live **ret,

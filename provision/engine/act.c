@@ -122,6 +122,7 @@ static int act(struct run *r, struct job *j, struct slot *s, struct err *e)
 				     .step = s->row.step,
 				     .text = s->step->does });
 	uint64_t began = now_ms();
+	hand.ssh->finishes = true;	/* a first Ctrl-C leaves no package half installed */
 	int rc = (r->walk == WALK_DESTROY ? ops->undo : ops->apply)(s->step, &hand, e);
 	j->changed_at = j->site->changed_at = atomic_fetch_add(&r->clock, 1) + 1;
 	if (rc == 0 && (rc = site_gather_job(r, j, e)) < 0)
@@ -129,6 +130,7 @@ static int act(struct run *r, struct job *j, struct slot *s, struct err *e)
 			      r->walk == WALK_DESTROY ? "taken back" : "applied");
 	if (rc == 0)
 		rc = slot_check(r, j, s, e);
+	hand.ssh->finishes = false;
 	s->row.ms = now_ms() - began;
 	if (rc < 0)
 		return rc;

@@ -15,6 +15,7 @@
 struct bound {
 	uint64_t until_ms;	/* CLOCK_MONOTONIC milliseconds; 0: no deadline */
 	struct cancel *cancel;	/* may be NULL */
+	bool finishes;		/* only CANCEL_NOW ends it */
 };
 
 static inline uint64_t bound_now_ms(void)
@@ -26,7 +27,8 @@ static inline uint64_t bound_now_ms(void)
 
 static inline bool bound_cancelled(const struct bound *b)
 {
-	return b->cancel && atomic_load_explicit(&b->cancel->requested, memory_order_relaxed);
+	return b->cancel && atomic_load_explicit(&b->cancel->requested, memory_order_relaxed) >=
+				    (b->finishes ? CANCEL_NOW : CANCEL_SOON);
 }
 
 static inline bool bound_over(const struct bound *b)

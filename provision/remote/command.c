@@ -429,7 +429,9 @@ static int run_or_hold(struct conn *c, struct run *r, const struct cmd *cmd, boo
 {
 	unsigned timeout_s = cmd->timeout_s ? cmd->timeout_s : TIMEOUT_DEFAULT_S;
 	uint64_t begun = bound_now_ms();
-	struct bound b = { .until_ms = begun + (uint64_t)timeout_s * 1000 + GRACE_MS, .cancel = c->cancel };
+	struct bound b = { .until_ms = begun + (uint64_t)timeout_s * 1000 + GRACE_MS,
+			   .cancel = c->cancel,
+			   .finishes = c->base.finishes };
 	c->heard_ms = begun;
 	int rc = prepare(r, c, cmd, hold, e);
 	if (rc == 0)

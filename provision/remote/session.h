@@ -52,9 +52,15 @@ struct answer {
 };
 void answer_clear(struct answer *a);
 
-/* Set by a signal handler or another thread: every wait in a session ends with -ERR_INTERRUPTED. */
+/* Set by a signal handler or another thread, only ever upwards: a wait in a session that the wish concerns
+ * ends with -ERR_INTERRUPTED. */
+enum cancel_wish {
+	CANCEL_NONE,
+	CANCEL_SOON,	/* what is under way and changes something (session.finishes) is finished first */
+	CANCEL_NOW,	/* every wait ends */
+};
 struct cancel {
-	atomic_int requested;
+	atomic_int requested;	/* enum cancel_wish */
 };
 
 struct session;
@@ -70,6 +76,7 @@ struct session {
 	const struct session_ops *ops;
 	const char *host;		/* for messages; belongs to the opener */
 	unsigned timeout_s;		/* set by the user's --timeout: replaces each command's own; 0: it stands */
+	bool finishes;			/* set while a change is made: commands go on after CANCEL_SOON */
 };
 
 /* Runs cmd and waits for its end. ret is filled (answer_clear it) whenever 0 is returned or the command

@@ -512,16 +512,17 @@ static void record(struct fake_host *h, const struct cmd *cmd, const struct buf 
 	r->flags = cmd->flags;
 }
 
-static bool cancelled(const struct fake_net *net)
+static bool cancelled(const struct fake_net *net, bool finishes)
 {
-	return net->cancel && atomic_load(&net->cancel->requested);
+	return net->cancel &&
+	       atomic_load(&net->cancel->requested) >= (finishes ? CANCEL_NOW : CANCEL_SOON);
 }
 
-static int hang(struct fake_net *net, struct err *e)
+static int hang(struct fake_net *net, bool finishes, struct err *e)
 {
 	atomic_fetch_add(&net->hanging, 1);
 	for (int i = 0; i < 500; i++) {
-		if (cancelled(net))
+		if (cancelled(net, finishes))
 			return err_set(e, ERR_INTERRUPTED, "interrupted");
 		usleep(1000);
 	}
@@ -540,7 +541,7 @@ static struct fate count_command(struct fake_net *net, const struct cmd *cmd)
 	unsigned nth = ++net->commands;
 	net->last_timeout_s = cmd->timeout_s;
 	if (net->cancel && nth == net->cancel_at)
-		atomic_store(&net->cancel->requested, 1);
+		atomic_store(&net->cancel->requested, CANCEL_SOON);
 	if (net->killed)
 		fate.killed_before = true;
 	else if (nth == net->kill_at) {
@@ -575,10 +576,10 @@ static int execute(struct fake_session *fs, const struct cmd *cmd, struct fate f
 	record(h, cmd, &in);
 	if (fs->lost || fate.killed_before || (faulty && h->fault == FAKE_CUT))
 		return lose(fs, e);
-	if (cancelled(h->net))
+	if (cancelled(h->net, fs->s.finishes))
 		return err_set(e, ERR_INTERRUPTED, "interrupted");
 	if (faulty && h->fault == FAKE_HANG)
-		return hang(h->net, e);
+		return hang(h->net, fs->s.finishes, e);
 	buf_init(&ret->out, cmd->out_max ? cmd->out_max : 64 * 1024);
 	buf_init(&ret->err, 16 * 1024);
 	const struct fake_script *s = find_script(h->net, cmd->script->name);
@@ -673,7 +674,7 @@ int fake_open(void *ctx, const struct host *host, struct session **ret, struct e
 	static const struct session_ops ops = { fake_run, fake_run, fake_drop, fake_close };
 	struct fake_net *net = ctx;
 	struct fake_host *h = fake_net_host(net, host->name);
-	if (cancelled(net))
+	if (cancelled(net, false))
 		return err_set(e, ERR_INTERRUPTED, "interrupted");
 	if (!h || h->unreachable)
 		return err_set(e, ERR_UNREACHABLE, "cannot connect to '%s': no route to host",

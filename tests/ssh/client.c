@@ -36,7 +36,8 @@ static int failed(const struct err *e)
 static int options(int argc, char **argv)
 {
 	static const char *const names[] = { "address", "port", "user", "key", "known", "jump", "config", "password",
-					     "sudo-password", "connect-timeout", "accept", "cancel-ms", "rss", "name",
+					     "sudo-password", "connect-timeout", "accept", "cancel-ms", "cancel-now-ms",
+					     "finishes", "rss", "name",
 					     "sudo", "any", "in", "secret", "timeout", "max", "sha" };
 	int n = 0;
 	for (; n < argc; n++) {
@@ -162,10 +163,15 @@ static int verb(struct session *s, int argc, char **argv)
 }
 
 static struct cancel cancel;
+struct moment {
+	unsigned ms;
+	enum cancel_wish wish;
+};
 static void *canceller(void *arg)
 {
-	usleep(*(unsigned *)arg * 1000);
-	atomic_store(&cancel.requested, 1);
+	const struct moment *m = arg;
+	usleep(m->ms * 1000);
+	atomic_store(&cancel.requested, (int)m->wish);
 	return NULL;
 }
 
@@ -194,15 +200,18 @@ int main(int argc, char **argv)
 	};
 	bool rss = option(n, argv, "rss");
 	pthread_t thread;
-	unsigned cancel_ms = number(option(n, argv, "cancel-ms"));
-	if (cancel_ms)
-		pthread_create(&thread, NULL, canceller, &cancel_ms);
+	struct moment m = { number(option(n, argv, "cancel-ms")), CANCEL_SOON };
+	if (!m.ms)
+		m = (struct moment){ number(option(n, argv, "cancel-now-ms")), CANCEL_NOW };
+	if (m.ms)
+		pthread_create(&thread, NULL, canceller, &m);
 	struct session *s = NULL;
 	struct err e = { 0 };
 	int rc = ssh_open(&t, &p, &s, &e);
 	if (rc < 0) {
 		rc = failed(&e);
 	} else {
+		s->finishes = option(n, argv, "finishes");
 		while (rc == 0 && n < argc) {
 			int end = n;
 			while (end < argc && argv[end] && strcmp(argv[end], "+") != 0)
@@ -212,7 +221,7 @@ int main(int argc, char **argv)
 		}
 		session_close(s);
 	}
-	if (cancel_ms)
+	if (m.ms)
 		pthread_join(thread, NULL);
 	if (rss) {
 		struct rusage u;

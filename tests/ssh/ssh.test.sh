@@ -79,6 +79,9 @@ test_that "... with what it had started" no_sleep
 test_that "a child that keeps stdout open holds nothing up" says "over" within 8 c run 'sleep 20 & echo over'
 test_that "a cancel ends a command within a moment" ends "error 8: host 'node': interrupted" 108 \
 	within 2 "$client" cancel-ms=500 $node run 'sleep 986'
+test_that "a change is finished first" says "finished" "$client" cancel-ms=300 finishes=1 $node run 'sleep 1; echo finished'
+test_that "but not when everything is to end now" ends "error 8: host 'node': interrupted" 108 \
+	within 2 "$client" cancel-now-ms=500 finishes=1 $node run 'sleep 985'
 test_that "two commands in one session" says "one
 two" c run 'echo one' + run 'echo two'
 test_that "arguments beyond what a node takes are refused before sending" ends "more than the 131071" 101 \
