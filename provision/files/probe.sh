@@ -57,6 +57,7 @@ no() { printf -- '-%s\0' "$1"; }
 unknown() { printf '!%s=%s\0' "$1" "$2"; }
 
 . provision/files/blk.lib.sh
+. provision/files/sum.lib.sh
 
 # Is one of the questions of this kind? "asked KIND QUESTION..."
 asked() {
@@ -78,6 +79,9 @@ gather_texts() {
 		case $q in
 		sysctl:*) set -- "$@" "/proc/sys/${q#sysctl:}" ;;
 		record:*) set -- "$@" "$state/${q#record:}" ;;
+		file:*)
+			sum_record "${q#file:}"
+			set -- "$@" "$state/$record" ;;
 		esac
 	done
 	case " $all" in *' mount:'* | *' dir:'* | *' blk:'* | *' nfs-'* | *' btrfs:'*) set -- "$@" /proc/self/mountinfo ;; esac
@@ -218,12 +222,27 @@ addrs() {
 	done
 }
 
+# known_sum PATH INODE SIZE CTIME: sets $sum when it is still the very file that put.sh recorded. No user can
+# set a file's time of change, so nothing large is read to know that it is the same.
+known_sum() {
+	sum_record "$1"
+	line_of "$state/$record" || return 1
+	sum=${line%% *}
+	[ ${#sum} = 64 ] && [ "${line#* }" = "$2 $3 $4 $1" ]
+}
+
 # One stat and one sha256sum for all files: each prints one line per file, in order, with no name that
 # could be misread (sha256sum begins a line with "\" when it had to escape the name).
 hash_regular() {
+	left=$stats
 	for p; do
 		shift
-		if [ -f "$p" ] && ! [ -L "$p" ]; then set -- "$@" "$p"; fi
+		l=${left%%"$nl"*}
+		left=${left#*"$nl"}
+		case ${l#* } in 8???' '*) ;; *) continue ;; esac
+		l="${l%% *} ${l#* * * * * }"
+		# shellcheck disable=SC2086
+		known_sum "$p" $l || set -- "$@" "$p"
 	done
 	sums=
 	[ $# -eq 0 ] || sums=$(sha256sum -- "$@" 2>/dev/null)
@@ -236,14 +255,16 @@ files() {
 		if [ -e "$p" ] || [ -L "$p" ]; then set -- "$@" "$p"; else no "$q"; fi
 	done
 	[ $# -gt 0 ] || return 0
-	if ! stats=$(stat -c '%f %a %u %g %s %.9Z' -- "$@" 2>/dev/null) || ! hash_regular "$@"; then
+	if ! stats=$(stat -c '%i %f %a %u %g %s %.9Z' -- "$@" 2>/dev/null) || ! hash_regular "$@"; then
 		for p; do unknown "file:$p" 'it changed while it was looked at'; done
 		return 0
 	fi
 	for p; do
 		l=${stats%%"$nl"*}
 		stats=${stats#*"$nl"}
-		# raw mode (hex), permissions, uid, gid, size, change time
+		# inode, raw mode (hex), permissions, uid, gid, size, change time
+		inode=${l%% *}
+		l=${l#* }
 		hex=${l%% *}
 		l=${l#* }
 		mode=${l%% *}
@@ -259,10 +280,14 @@ files() {
 		esac
 		out="type=$t${nl}mode=$mode${nl}uid=$uid${nl}gid=$gid${nl}size=$size${nl}ctime_ns=${ctime%.*}${ctime#*.}"
 		if [ $t = f ]; then
-			h=${sums%%"$nl"*}
-			sums=${sums#*"$nl"}
-			h=${h#\\}
-			h=${h%% *}
+			if known_sum "$p" "$inode" "$size" "$ctime"; then
+				h=$sum
+			else
+				h=${sums%%"$nl"*}
+				sums=${sums#*"$nl"}
+				h=${h#\\}
+				h=${h%% *}
+			fi
 			if [ ${#h} != 64 ]; then
 				unknown "file:$p" 'it changed while it was looked at'
 				continue
@@ -366,10 +391,27 @@ sysctls() {
 # One systemctl for all units: blocks in the order of the names, an empty line between them.
 time_units='systemd-timesyncd.service chrony.service ntpsec.service ntp.service openntpd.service'
 fw_firewalld=inactive fw_nftables=inactive daemons=
+unit_folders="/etc/systemd/system /run/systemd/system /run/systemd/transient /run/systemd/generator.early
+/run/systemd/generator /run/systemd/generator.late /usr/local/lib/systemd/system /usr/lib/systemd/system
+/lib/systemd/system"
+# Adds to $extra those of the units that have a file: for the others systemd would search all its folders, anew
+# each time.
+also_ask() {
+	for u; do
+		for d in $unit_folders; do
+			if [ -e "$d/$u" ] || [ -L "$d/$u" ]; then
+				extra="$extra $u"
+				break
+			fi
+		done
+	done
+}
+
 units() {
 	extra=
-	asked firewall "$@" && extra='firewalld.service nftables.service'
-	asked clock "$@" && extra="$extra $time_units"
+	asked firewall "$@" && also_ask firewalld.service nftables.service
+	# shellcheck disable=SC2086
+	asked clock "$@" && also_ask $time_units
 	for q; do
 		shift
 		case $q in unit:*) set -- "$@" "${q#unit:}" ;; esac

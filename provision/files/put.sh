@@ -1,19 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# $1 path, $2 mode (octal, no leading 0), $3 owner (USER:GROUP), $4 sha256, $5 size in bytes. stdin: the content.
+# $1 path, $2 mode (octal, no leading 0), $3 owner (USER:GROUP), $4 sha256, $5 size in bytes, $6 "remember" or
+# nothing. stdin: the content.
 # Says "same" (all was as wanted; nothing was read), "fixed" (only mode or owner were not) or "new". What is cut off,
 # damaged or does not fit changes nothing and leaves nothing.
+#
+# With "remember", the sum is recorded together with the file's inode, size and time of change, which
+# nobody can set: while they stay the same the probe needs to read no large file to know its sum.
 set -eu
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-LC_ALL=C
-export PATH LC_ALL
+. provision/files/own.lib.sh
+. provision/files/sum.lib.sh
 
 new=
-fail() {
-	[ -z "$new" ] || rm -f -- "$new"
-	echo "$*" >&2
-	exit 1
-}
 trap '[ -z "$new" ] || rm -f -- "$new"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 
@@ -24,6 +22,12 @@ sum_up() {
 	else
 		sha256sum
 	fi
+}
+
+remember() {
+	[ "$6" = remember ] || return 0
+	sum_record "$1"
+	stat -c "$4 %i %s %.9Z $1" -- "$1" | replace "$state/$record" 0600
 }
 
 dir=${1%/*}/
@@ -50,6 +54,7 @@ if [ -f "$1" ] && [ "$(stat -c %s -- "$1")" = "$5" ]; then
 			echo fixed
 			;;
 		esac
+		remember "$@"
 		exit 0
 	fi
 fi
@@ -75,4 +80,5 @@ sync -- "$new"
 mv -f -T -- "$new" "$1"
 new=
 sync -- "$dir"
+remember "$@"
 echo new

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "provision/remote/cmdline.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PREFIX_MAX 256	/* all that is neither script nor argument, rounded up */
@@ -37,29 +38,44 @@ static size_t quoted_len(const char *s)
 	return n;
 }
 
-int cmdline_make(struct buf *out, enum cmdline_sudo sudo, unsigned timeout_s,
+/* The script as it stands on stdin. The mark at its end tells a whole one from one that a lost connection
+ * cut short; "eval" behind the marker's echo leaves the numbers of lines in sh's messages right. */
+#define WHOLE "\n#whole"
+static int add_script(struct buf *out, const char *text)
+{
+	int r = buf_adds(out, "echo '" CMDLINE_READY "' >&2; ");
+	r |= buf_adds(out, text);
+	return r | buf_adds(out, WHOLE);
+}
+
+#define READ_SCRIPT \
+	"echo '" CMDLINE_AWAIT "' >&2; s=$(head -c %zu); case $s in *'#whole') eval \"$s\" ;; *) exit 1 ;; esac"
+
+int cmdline_make(struct buf *out, struct buf *ret_stdin, enum cmdline_sudo sudo, unsigned timeout_s,
 		 const char *script_text, const char *const *argv, struct err *e)
 {
-	size_t total = PREFIX_MAX + quoted_len(script_text), args = 0;
+	char reader[sizeof(READ_SCRIPT) + 24];
+	const char *script = script_text;
+	int r = 0;
+	if (sudo != CMDLINE_NO_SUDO) {
+		size_t before = ret_stdin->len;
+		r |= add_script(ret_stdin, script_text);
+		snprintf(reader, sizeof(reader), READ_SCRIPT, ret_stdin->len - before);
+		script = reader;
+	}
+	size_t total = PREFIX_MAX + quoted_len(script), args = 0;
 	for (const char *const *a = argv; a && *a; a++, args++)
 		total += 1 + quoted_len(*a);
 	if (total > CMDLINE_MAX)
 		return err_set(e, ERR_FAILED,
 			       "the command would be %zu bytes long with its %zu arguments, more than the %d that "
 			       "a node takes: do it in several commands", total, args, CMDLINE_MAX);
-	int r = buf_adds(out, "env LC_ALL=C ");
+	r |= buf_adds(out, "env LC_ALL=C ");
 	r |= buf_adds(out, sudo_words[sudo]);
 	if (timeout_s)
 		r |= buf_addf(out, "timeout -k 10 %u ", timeout_s);
 	r |= buf_adds(out, "sh -euc ");
-	if (sudo == CMDLINE_NO_SUDO) {
-		r |= cmdline_quote(out, script_text);
-	} else {
-		/* the marker shares the script's first line, so that line numbers in sh's messages hold;
-		 * two quoted pieces beside each other are one argument */
-		r |= cmdline_quote(out, "echo '" CMDLINE_READY "' >&2; ");
-		r |= cmdline_quote(out, script_text);
-	}
+	r |= cmdline_quote(out, script);
 	r |= buf_adds(out, " powerstack");
 	for (const char *const *a = argv; a && *a; a++) {
 		r |= buf_addc(out, ' ');

@@ -6,7 +6,12 @@
  *
  * What sshd gets is one line for the user's login shell, which it starts as `SHELL -c LINE`: the
  * whole line is a single argument of execve, so Linux' bound for one argument (MAX_ARG_STRLEN,
- * 128 KiB with the NUL) is the bound of script and arguments together.
+ * 128 KiB with the NUL) is its bound.
+ *
+ * Without sudo the script is an argument in that line. sudo writes the arguments of all it starts to
+ * the node's log, 1 KiB a line; so with sudo the script goes ahead of the contents on stdin and the log
+ * shows which program ran with which arguments. The contents follow only when CMDLINE_READY was heard,
+ * because the program that reads the script may buffer more than it was asked for.
  */
 #include <stdbool.h>
 
@@ -17,6 +22,7 @@
 
 /* Markers on stderr (constants: whoever can forge them on a node already has what they protect). */
 #define CMDLINE_PROMPT "[powerstack asks sudo]"		/* sudo wants the password now */
+#define CMDLINE_AWAIT "[powerstack script, please]"	/* a line: sudo is content and started the shell */
 #define CMDLINE_READY "[powerstack script starts]"	/* a line: the script runs, stdin is its own */
 
 enum cmdline_sudo {
@@ -31,11 +37,13 @@ enum cmdline_sudo {
 int cmdline_quote(struct buf *out, const char *s);
 /* Appends
  *	env LC_ALL=C [sudo ...] [timeout -k 10 SECONDS] sh -euc SCRIPT powerstack ARG...
- * with SCRIPT and every ARG quoted. With sudo the script first writes CMDLINE_READY to stderr, so that
- * a refusal by sudo is never taken for the script's own answer. timeout_s 0: no timeout(1).
- * argv may be NULL. -ERR_FAILED with the size when the line is longer than CMDLINE_MAX (or than
- * out's cap), -ERR_MEMORY. */
-int cmdline_make(struct buf *out, enum cmdline_sudo sudo, unsigned timeout_s,
+ * with SCRIPT and every ARG quoted. With sudo, SCRIPT is a constant that reads the true one from stdin and
+ * runs it only when it came whole; ret_stdin gets the bytes to be sent there first. It writes
+ * CMDLINE_AWAIT to stderr before (send nothing earlier when sudo may read a password) and
+ * CMDLINE_READY when the script runs, so that a refusal by sudo is never taken for the script's own
+ * answer. timeout_s 0: no timeout(1). argv may be NULL. -ERR_FAILED with the size when the line is longer
+ * than CMDLINE_MAX (or than out's cap), -ERR_MEMORY. */
+int cmdline_make(struct buf *out, struct buf *ret_stdin, enum cmdline_sudo sudo, unsigned timeout_s,
 		 const char *script_text, const char *const *argv, struct err *e);
 
 #endif

@@ -12,6 +12,7 @@
 
 #define OUT_MAX_DEFAULT ((size_t)64 * 1024)
 #define ERR_KEEP ((size_t)16 * 1024)
+#define SCRIPT_MAX ((size_t)1 << 20)
 #define CHUNK ((size_t)128 * 1024)
 #define TIMEOUT_DEFAULT_S 60
 #define GRACE_MS 3000		/* for timeout(1) on the node to say that it ended the command */
@@ -27,9 +28,12 @@ struct run {
 	ssh_channel ch;
 	struct ssh_channel_callbacks_struct cb;
 	char *line;	/* what exec sends */
+	struct buf script;		/* with sudo: to be sent ahead of stdin */
+	size_t script_sent;
 	struct buf out, err;
 	enum cmdline_sudo sudo;
 	enum password password;
+	bool awaits;			/* sudo is content: the shell reads the script */
 	bool started;			/* the script runs (known only with sudo; else true) */
 	bool exec_done, out_full, eof_sent, eof, closed, has_status, keep_stdin, drained;
 	int status;
@@ -59,19 +63,28 @@ static void keep_err(struct buf *b, const char *data, size_t len)
 	buf_add(b, data, len);
 }
 
-/* Until the script starts, sudo speaks on stderr: its question, our marker and whatever PAM says. */
+/* Cuts stderr through the line of a marker. */
+static bool cut_through(struct buf *b, const char *marker)
+{
+	char *at = b->len ? memmem(b->data, b->len, marker, strlen(marker)) : NULL;
+	if (!at || (size_t)(at - b->data) + strlen(marker) >= b->len || at[strlen(marker)] != '\n')
+		return false;
+	size_t cut = (size_t)(at - b->data) + strlen(marker) + 1;
+	memmove(b->data, b->data + cut, b->len - cut + 1);
+	b->len -= cut;
+	return true;
+}
+
+/* Until the script starts, sudo speaks on stderr: its question, our markers and whatever PAM says. */
 static void hear_sudo(struct run *r)
 {
-	static const char ready[] = CMDLINE_READY "\n";
-	char *at = memmem(r->err.data, r->err.len, ready, sizeof(ready) - 1);
-	if (at) {
+	if (cut_through(&r->err, CMDLINE_AWAIT))
+		r->awaits = true;
+	if (cut_through(&r->err, CMDLINE_READY)) {
 		r->started = true;
-		size_t cut = (size_t)(at - r->err.data) + sizeof(ready) - 1;
-		memmove(r->err.data, r->err.data + cut, r->err.len - cut + 1);
-		r->err.len -= cut;
 		return;
 	}
-	at = memmem(r->err.data, r->err.len, CMDLINE_PROMPT, sizeof(CMDLINE_PROMPT) - 1);
+	char *at = r->err.len ? memmem(r->err.data, r->err.len, CMDLINE_PROMPT, sizeof(CMDLINE_PROMPT) - 1) : NULL;
 	if (!at)
 		return;
 	size_t off = (size_t)(at - r->err.data), n = sizeof(CMDLINE_PROMPT) - 1;
@@ -173,6 +186,19 @@ static int send_password(struct run *r, struct err *e)
 	return 0;
 }
 
+/* One write of at most len bytes; 0 when the window is full, or the channel closed or lost (the callbacks
+ * and conn_step tell). */
+static size_t push(struct run *r, const char *data, size_t len)
+{
+	size_t want = len < CHUNK ? len : CHUNK;
+	uint32_t window = ssh_channel_window_size(r->ch);
+	int n = window ? ssh_channel_write(r->ch, data, (uint32_t)(want < window ? want : window)) : 0;
+	if (n <= 0)
+		return 0;
+	r->last_ms = bound_now_ms();
+	return (size_t)n;
+}
+
 /* Sends as much of stdin as goes without piling up. *ret_wait: stdin's source has nothing now. */
 static int feed(struct run *r, bool *ret_wait, struct err *e)
 {
@@ -186,7 +212,15 @@ static int feed(struct run *r, bool *ret_wait, struct err *e)
 			return rc;
 	}
 	/* sudo reads the first line as the password when it wants one: nothing else may stand there */
-	if (r->sudo == CMDLINE_SUDO_ASK && !r->started)
+	if (r->sudo == CMDLINE_SUDO_ASK && !r->awaits && !r->started)
+		return 0;
+	while (r->script_sent < r->script.len && !(ssh_get_status(ssh) & SSH_WRITE_PENDING)) {
+		size_t n = push(r, r->script.data + r->script_sent, r->script.len - r->script_sent);
+		if (!n)
+			return 0;
+		r->script_sent += n;
+	}
+	if (!r->started)
 		return 0;
 	while (!(ssh_get_status(ssh) & SSH_WRITE_PENDING)) {
 		if (!r->in_left && !r->in_end) {
@@ -205,17 +239,12 @@ static int feed(struct run *r, bool *ret_wait, struct err *e)
 			*ret_wait = true;
 			return 0;
 		}
-		size_t want = r->in_left < CHUNK ? r->in_left : CHUNK;
-		uint32_t window = ssh_channel_window_size(r->ch);
-		if (!window)
+		size_t n = push(r, r->in, r->in_left);
+		if (!n)
 			return 0;
-		int n = ssh_channel_write(r->ch, r->in, (uint32_t)(want < window ? want : window));
-		if (n <= 0)
-			return 0;	/* closed or lost: the callbacks and conn_step tell */
 		r->in += n;
-		r->in_left -= (size_t)n;
-		r->sent += (uint64_t)n;
-		r->last_ms = bound_now_ms();
+		r->in_left -= n;
+		r->sent += n;
 		if (r->cmd->progress)
 			r->cmd->progress(r->cmd->progress_ctx, r->sent,
 					 r->cmd->in_file ? r->cmd->in_total : r->sent + r->in_left);
@@ -261,6 +290,9 @@ static int sudo_refusal(const struct run *r, struct err *e)
 		if (strstr(text, rows[i].says))
 			return err_set(e, rows[i].kind, "host '%s': user '%s': %s (it said: %s)", r->c->name, user,
 				       rows[i].means, last);
+	if (r->awaits)
+		return err_set(e, ERR_FAILED, "host '%s': '%s' did not come whole to the shell that was to run it%s%s",
+			       r->c->name, r->cmd->script->name, *last ? ": " : "", last);
 	return err_set(e, ERR_FAILED, "host '%s': sudo did not start '%s' for user '%s'%s%s", r->c->name,
 		       r->cmd->script->name, user, *last ? ": " : " and said nothing", last);
 }
@@ -288,6 +320,7 @@ static void run_clear(struct run *r)
 	}
 	buf_clear(&r->out);
 	buf_clear(&r->err);
+	buf_clear(&r->script);
 	free(r->line);
 	free(r->chunk);
 }
@@ -297,6 +330,7 @@ static int prepare(struct run *r, struct conn *c, const struct cmd *cmd, bool ho
 	*r = (struct run){ .c = c, .cmd = cmd, .keep_stdin = hold };
 	buf_init(&r->out, cmd->out_max ? cmd->out_max : OUT_MAX_DEFAULT);
 	buf_init(&r->err, ERR_KEEP + 1);
+	buf_init(&r->script, SCRIPT_MAX);
 	if ((cmd->flags & CMD_SUDO) && !c->root)
 		r->sudo = c->sudo_password ? CMDLINE_SUDO_ASK : CMDLINE_SUDO;
 	r->started = r->sudo == CMDLINE_NO_SUDO;
@@ -306,7 +340,7 @@ static int prepare(struct run *r, struct conn *c, const struct cmd *cmd, bool ho
 	struct buf line;
 	buf_init(&line, CMDLINE_MAX);
 	unsigned timeout = hold ? 0 : cmd->timeout_s ? cmd->timeout_s : TIMEOUT_DEFAULT_S;
-	int rc = cmdline_make(&line, r->sudo, timeout, cmd->script->text, cmd->argv, e);
+	int rc = cmdline_make(&line, &r->script, r->sudo, timeout, cmd->script->text, cmd->argv, e);
 	if (rc < 0) {
 		buf_clear(&line);
 		return err_wrap(e, "host '%s': '%s'", c->name, cmd->script->name);

@@ -94,6 +94,7 @@ static int blob_apply(const struct step *s, struct hand *h, struct err *e)
 		.in = bytes,
 		.in_len = len,
 		.sha256 = sha256,
+		.remember = true,
 		.flags = CMD_SUDO,
 		.progress = h->progress,
 		.progress_ctx = h->progress_ctx,

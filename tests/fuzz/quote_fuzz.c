@@ -71,9 +71,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!in.n)
 		strv_push(&in, "");
 	struct err e = { 0 };
-	AUTO_BUF struct buf line;
+	AUTO_BUF struct buf line, first;
 	buf_init(&line, CMDLINE_MAX);
-	if (cmdline_make(&line, sudo, 60, in.v[0], strv_get(&in) + 1, &e) < 0) {
+	buf_init(&first, CMDLINE_MAX * 2);
+	if (cmdline_make(&line, &first, sudo, 60, in.v[0], strv_get(&in) + 1, &e) < 0) {
 		if (e.kind != ERR_FAILED)
 			abort();
 		return 0;
@@ -85,13 +86,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (at < 0 || out.n < (size_t)at + 3 || out.n - (size_t)at - 2 != in.n || strcmp(out.v[at + 2], "powerstack") != 0)
 		abort();
 	static const char ready[] = "echo '" CMDLINE_READY "' >&2; ";
+	static const char whole[] = "\n#whole";
 	const char *script = out.v[at + 1];
+	size_t len = strlen(script);
 	if (sudo != CMDLINE_NO_SUDO) {
-		if (strncmp(script, ready, sizeof(ready) - 1) != 0)
+		/* nothing of the script stands in the line but its length */
+		char count[32];
+		snprintf(count, sizeof(count), "$(head -c %zu)", first.len);
+		if (!strstr(script, count) || first.len < sizeof(ready) - 1 + sizeof(whole) - 1 ||
+		    memcmp(first.data, ready, sizeof(ready) - 1) != 0 ||
+		    memcmp(first.data + first.len - (sizeof(whole) - 1), whole, sizeof(whole) - 1) != 0)
 			abort();
-		script += sizeof(ready) - 1;
+		script = first.data + sizeof(ready) - 1;
+		len = first.len - (sizeof(ready) - 1) - (sizeof(whole) - 1);
 	}
-	if (strcmp(script, in.v[0]) != 0)
+	if (len != strlen(in.v[0]) || memcmp(script, in.v[0], len) != 0)
 		abort();
 	for (size_t i = 1; i < in.n; i++)
 		if (strcmp(out.v[(size_t)at + 2 + i], in.v[i]) != 0)
