@@ -69,6 +69,38 @@ is "$(for s in $scripts; do echo "${s%.sh}"; done | grep -vxF "$used")" '' 'ever
 # one argument of a command line holds 128 KiB, quoting included
 is "$(find out/release/provision/files -name '*.sh' -size +60k)" '' 'no script comes near the limit of one argument'
 
+# ---- the sums of uploaded files
+upload() { # upload PATH: the content from stdin
+	cat >"$tmp/content"
+	sum=$(sha256sum <"$tmp/content")
+	run put "$1" 644 root:root "${sum%% *}" "$(stat -c %s "$tmp/content")" remember <"$tmp/content"
+}
+sum_told() { probe "file:$1" | sed -n 's/^sha256=//p'; }
+read_files() { # how often the probe opens the file
+	strace -f -e trace=openat -o "$tmp/trace" dash -euc "$(cat out/release/provision/files/probe.sh)" powerstack "file:$1" >/dev/null
+	grep -c "\"$1\"" "$tmp/trace"
+}
+is "$(echo first | upload "$tmp/big")" new 'a file is uploaded'
+is "$(sum_told "$tmp/big")" "$(sha256sum <"$tmp/big" | cut -d' ' -f1)" 'its sum is told'
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+	is "$(read_files "$tmp/big")" 1 '(but for the mark of a small file) without reading it'
+else
+	skip 'strace does not work here' 'without reading it'
+fi
+touch -r "$tmp/big" "$tmp/time"
+echo other >"$tmp/big"
+touch -r "$tmp/time" "$tmp/big"
+is "$(sum_told "$tmp/big")" "$(echo other | sha256sum | cut -d' ' -f1)" 'changed in place, its old time put back: found'
+is "$(echo first | upload "$tmp/big")" new 'and put right'
+cp "$tmp/big" "$tmp/big.copy"
+echo 2nd.. >"$tmp/big.copy"
+mv "$tmp/big.copy" "$tmp/big"
+is "$(sum_told "$tmp/big")" "$(echo 2nd.. | sha256sum | cut -d' ' -f1)" 'another file in its place is found'
+echo "$(echo x | sha256sum | cut -d' ' -f1) rubbish" >"/var/lib/powerstack/sum/$(echo "${tmp#/}/big" | tr / %)"
+is "$(sum_told "$tmp/big")" "$(echo 2nd.. | sha256sum | cut -d' ' -f1)" 'a damaged record counts as none'
+run file-remove "$tmp/big"
+is "$(find /var/lib/powerstack 2>/dev/null)" '' 'the record goes with the file'
+
 # ---- the probe
 for shell in dash bash; do
 	mkdir -p "$tmp/p/full" "$tmp/p/empty" /var/lib/powerstack/added

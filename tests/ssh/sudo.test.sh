@@ -249,6 +249,15 @@ know limited
 test_that "a write that fails in the middle" ends "writing '$up/f' failed" 101 "$client" $(to limited) upload "$tmp/random" "$up/f" 0644 root:root
 test_that "... leaves nothing" is_there "$tmp/two" 644 root:root
 
+rules 'USER ALL=(ALL) NOPASSWD: ALL' "Defaults:USER logfile=$tmp/sudo.log, loglinelen=0, !syslog"
+logged() {
+	plain run sudo=1 'echo ran; : a-word-of-the-script' argument >/dev/null || return 1
+	grep -q 'COMMAND=.* powerstack argument' "$tmp/sudo.log" || { cat "$tmp/sudo.log"; return 1; }
+	! grep -n a-word "$tmp/sudo.log"
+}
+test_that "sudo's log shows the arguments, not the script" logged
+rules 'USER ALL=(ALL) ALL'
+
 head -c 209715200 /dev/urandom >"$tmp/big"
 big() {
 	with rss=1 upload sudo=1 "$tmp/big" "$up/big" 0644 root:root 2>"$tmp/rss" || { cat "$tmp/rss"; return 1; }
