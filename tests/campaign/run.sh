@@ -16,10 +16,8 @@ trap 'kill $(jobs -p) 2>/dev/null; "$lab" down >/dev/null 2>&1' EXIT
 wanted() { case " ${CAMPAIGN:-$1} " in *" $1 "*) return 0 ;; esac; return 1; }
 result() { # result RC NAME
 	if [ "$1" = 0 ]; then
-
 		echo "ok   $2"
 	else
-
 		echo "FAIL $2"
 	fi | tee -a "$out"
 }
@@ -47,7 +45,7 @@ interrupted() {
 	exec_ps "$dir" "$@" -v --no-progress >"$dir/interrupted.out" 2>&1 &
 	victim=$!
 	while kill -0 $victim 2>/dev/null; do
-		if [ "$(grep -c 'changed' "$dir/interrupted.out")" -ge "$n" ]; then
+		if [ "$(grep -cE '^ho[0-9]+ +changed ' "$dir/interrupted.out")" -ge "$n" ]; then
 			kill -"$signal" $victim
 			wait $victim 2>/dev/null
 			return 0
@@ -68,6 +66,28 @@ bare
 changes=$(run_ps "$dir" --json deploy --check | jq .changed)
 echo "a deploy on bare machines changes $changes rows"
 
+# chain VERB...: run after run, each killed after its first change, until one has nothing left to change;
+# n becomes how many were killed. Every run but the first continues from what a killed one left.
+chain() {
+	n=0
+	while interrupted 1 KILL "$@"; do
+		n=$((n + 1))
+		[ $n -lt 200 ] || return 1
+	done
+	converge "$@"
+}
+
+if wanted chain; then
+	bare
+	chain deploy
+	rc=$?
+	result $rc "deploy killed (SIGKILL) $n times, after every single change, the next run goes on each time"
+	run_ps "$dir" --json verify >"$dir/verify.json" 2>&1
+	result $? 'and verify passes'
+	chain destroy --yes
+	rc=$?
+	result $rc "destroy killed (SIGKILL) $n times, after every single change, the next run goes on each time"
+fi
 if wanted kill-deploy; then
 	for n in $(seq 1 "$changes"); do
 		bare
@@ -91,9 +111,9 @@ fi
 if wanted interrupt; then
 	for n in 2 7; do
 		bare
-		if interrupted "$n" INT deploy; then
+		if interrupted "$n" TERM deploy; then
 			converge deploy
-			result $? "deploy interrupted (Ctrl-C) after change $n, re-run converges"
+			result $? "deploy interrupted (SIGTERM, as Ctrl-C) after change $n, re-run converges"
 		fi
 	done
 fi
