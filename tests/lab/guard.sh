@@ -49,7 +49,7 @@ refused() {
 	fi
 }
 
-on <<<'export DEBIAN_FRONTEND=noninteractive; apt-get install -qq -y --no-install-recommends lvm2 cryptsetup-bin mdadm fdisk btrfs-progs >/dev/null 2>&1; echo tools $?'
+on <<<'export DEBIAN_FRONTEND=noninteractive; apt-get install -qq -y --no-install-recommends lvm2 cryptsetup-bin mdadm e2fsprogs fdisk btrfs-progs >/dev/null 2>&1; echo tools $?'
 
 # the second virtio disk carries one case after the other
 d=$(on <<<'basename "$(readlink -f /dev/disk/by-id/virtio-PSDATA0002)"')
@@ -77,7 +77,7 @@ case_on 'an LVM volume in use' 'lvm\|holder' "pvcreate -qq -ff -y /dev/$d; vgcre
 case_on 'a LUKS container' luks "echo x | cryptsetup -q luksFormat --pbkdf pbkdf2 --pbkdf-force-iterations 1000 /dev/$d -"
 case_on 'a RAID member' raid "modprobe raid1; mdadm --create /dev/md9 --run --level=1 --force --raid-devices=1 --metadata=1.2 /dev/$d; mdadm --stop /dev/md9"
 case_on 'a RAID member in use' 'raid\|holder' "modprobe raid1; mdadm --create /dev/md9 --run --level=1 --force --raid-devices=1 --metadata=1.2 /dev/$d" "mdadm --stop /dev/md9; mdadm --zero-superblock /dev/$d"
-case_on 'a ZFS label' zfs "printf '\x0c\xb1\xba\x00\x00\x00\x00\x00' >/tmp/ub; for i in 128 129 130 131 132 133 134 135; do dd if=/tmp/ub of=/dev/$d bs=1 seek=\$((i * 1024)) conv=notrunc status=none; done; wipefs -n /dev/$d | grep -q zfs"
+case_on 'a ZFS label' zfs "printf '\014\261\272\000\000\000\000\000' >/tmp/ub; for i in 128 129 130 131 132 133 134 135; do dd if=/tmp/ub of=/dev/$d bs=1 seek=\$((i * 1024)) conv=notrunc status=none; done; wipefs -n /dev/$d | grep -q zfs"
 wipe >/dev/null 2>&1
 with_disk "$by" PSWRONG
 refused 'a serial that does not match' "$d" PSDATA0002

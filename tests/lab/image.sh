@@ -25,7 +25,7 @@ packages=(
 # the node runs a real apt-get install which fetches nothing.
 installable=(
 	nfs-kernel-server nfs-common rpcbind btrfs-progs parted gdisk fdisk
-	lvm2 cryptsetup-bin mdadm
+	lvm2 cryptsetup-bin mdadm e2fsprogs
 )
 # Loaded by init.sh before the root file system is there, with what they depend on.
 boot_modules=(virtio_pci virtio_blk virtio_net ext4)

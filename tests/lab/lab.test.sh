@@ -82,9 +82,9 @@ is "$("$lab" ssh ho2 'ping -c1 -W10 192.168.0.106 >/dev/null && echo it')" it 'h
 is "$("$lab" ssh ho1 'cd /dev/disk/by-id; for d in virtio-PSDATA0001 virtio-PSDATA0002 scsi-0QEMU_QEMU_HARDDISK_PSSCSI0001 \
 	nvme-QEMU_NVMe_Ctrl_PSNVME0001; do echo $d $(lsblk -dnbo SIZE $d); done')" \
 	"virtio-PSDATA0001 8589934592
-virtio-PSDATA0002 2147483648
-scsi-0QEMU_QEMU_HARDDISK_PSSCSI0001 2147483648
-nvme-QEMU_NVMe_Ctrl_PSNVME0001 2147483648" 'ho1 has its spare disks, by name and size'
+virtio-PSDATA0002 335544320
+scsi-0QEMU_QEMU_HARDDISK_PSSCSI0001 335544320
+nvme-QEMU_NVMe_Ctrl_PSNVME0001 335544320" 'ho1 has its spare disks, by name and size'
 is "$("$lab" ssh ho1 'lsblk -dno SERIAL /dev/nvme0n1; findmnt -no LABEL /' | tr -s ' \n' ' ')" 'PSNVME0001 psroot ' \
 	'the nvme disk has its serial, the root file system is found by its label'
 

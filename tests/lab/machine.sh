@@ -7,7 +7,7 @@ nodes=(ho1 ho2 ho3)
 
 # name  address on the private network  MiB  spare disks (bus:serial:size)
 node_table='
-ho1 192.168.0.104 1280 virtio:PSDATA0001:8G virtio:PSDATA0002:2G scsi:PSSCSI0001:2G nvme:PSNVME0001:2G
+ho1 192.168.0.104 1280 virtio:PSDATA0001:8G virtio:PSDATA0002:320M scsi:PSSCSI0001:320M nvme:PSNVME0001:320M
 ho2 192.168.0.105 1024 virtio:PSDATA0003:2G
 ho3 192.168.0.106 1024 virtio:PSDATA0004:2G
 '
