@@ -9,7 +9,8 @@ path=$1 who=$2 verb=$3 seconds=$4
 
 while :; do
 	exec 9>>"$path"
-	if ! flock -n 9; then
+	# the holder may be a run that was killed just now
+	if ! flock -w 3 9; then
 		holder=unknown
 		read -r holder <"$path" || :
 		echo "taken $holder"
@@ -22,13 +23,22 @@ while :; do
 	[ "$mine" = "$now" ] && break
 done
 
-trap 'rm -f "$path"' EXIT
+watcher=
+trap 'rm -f "$path"; [ -z "$watcher" ] || kill "$watcher" 2>/dev/null || :' EXIT
 trap 'exit 0' HUP INT TERM PIPE
 since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 printf '%s runs "%s" since %s (process %s here)\n' "$who" "$verb" "$since" "$$" >"$path"
 
+# The end of stdin is the end of our run, also while we still wait below.
+exec 3<&0
+{
+	while read -r _; do :; done
+	kill "$$" 2>/dev/null
+} <&3 9>&- &
+watcher=$!
+
 # Ourselves, and what started us (sudo, timeout, the login shell).
-ours=' '
+ours=" $watcher "
 pid=$$
 while [ "$pid" -gt 1 ]; do
 	ours="$ours$pid "
@@ -67,4 +77,4 @@ while other; do
 done
 
 echo held
-while read -r _; do :; done
+wait "$watcher"

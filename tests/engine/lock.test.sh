@@ -61,8 +61,19 @@ gone() { # within five seconds
 	! kill -0 "$1" 2>/dev/null
 }
 
+# try_once WHO [SECONDS]: a run that ends as soon as it has its answer, which is printed
 try_once() {
-	sh -euc "$script" powerstack "$tmp/lock" "$1" destroy "${2:-20}" </dev/null
+	rm -f "$tmp/once.in"
+	mkfifo "$tmp/once.in"
+	sh -euc "$script" powerstack "$tmp/lock" "$1" destroy "${2:-20}" <"$tmp/once.in" >"$tmp/once.out" 2>&1 &
+	once=$!
+	exec 6>"$tmp/once.in"
+	while ! grep -q . "$tmp/once.out" && kill -0 "$once" 2>/dev/null; do sleep 0.1; done
+	exec 6>&-
+	wait "$once"
+	once=$?
+	cat "$tmp/once.out"
+	return $once
 }
 
 one_run_holds_it() {
@@ -96,9 +107,9 @@ a_kill_frees_it() {
 	kill -9 "$b"
 	gone "$b" || return 1
 	[ -e "$tmp/lock" ] || return 1
+	exec 4>&-
 	try_once "eve@desk pid 3" >"$tmp/third"
 	status=$?
-	exec 4>&-
 	cat "$tmp/third"
 	[ $status = 0 ] && grep -q '^held$' "$tmp/third" && [ ! -e "$tmp/lock" ]
 }
@@ -110,7 +121,6 @@ a_signal_frees_it() {
 	exec 5>"$tmp/c.in"
 	said c '^held$' || return 1
 	kill -HUP "$c"
-	# The shell acts on the signal when its read returns.
 	exec 5>&-
 	gone "$c" && [ ! -e "$tmp/lock" ]
 }
@@ -129,6 +139,24 @@ an_orphan_is_waited_for() {
 	! kill -0 "$orphan" 2>/dev/null && grep -q '^held$' "$tmp/waited"
 }
 test_that "a command that a killed run left at work is waited for" an_orphan_is_waited_for
+
+a_dead_waiter_frees_it() {
+	orphan 30
+	hold d "dora@desk pid 6"
+	exec 5>"$tmp/d.in"
+	i=0
+	while ! grep -qs '^dora@' "$tmp/lock" && [ $i -lt 50 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	exec 5>&-
+	gone "$pid"
+	freed=$?
+	cat "$tmp/d.out"
+	kill "$orphan"
+	[ $freed = 0 ] && ! grep . "$tmp/d.out" && [ ! -e "$tmp/lock" ]
+}
+test_that "a run that dies while it waits frees the lock" a_dead_waiter_frees_it
 
 a_stuck_orphan_is_told() {
 	orphan 30
