@@ -50,8 +50,9 @@ while [ "$pid" -gt 1 ]; do
 done
 
 # A run that was killed leaves the command that was at work behind: the lock is free, the node is
-# not. Every command's arguments hold "-euc" and "powerstack" as words of their own. What runs in a
-# container here is another node's.
+# not. Every command's arguments hold "-euc" and "powerstack" as words of their own; one that holds the
+# lock's path too is a run that waits for this lock, as we did. What runs in a container here is another
+# node's.
 mounts=$(readlink "/proc/$$/ns/mnt") || mounts=
 other() {
 	found=
@@ -59,7 +60,8 @@ other() {
 		p=${f#/proc/}
 		p=${p%/cmdline}
 		case $ours in *" $p "*) continue ;; esac
-		if grep -qzx -e '-euc' "$f" 2>/dev/null && [ "$(readlink "/proc/$p/ns/mnt")" = "$mounts" ]; then
+		if grep -qzx -e '-euc' "$f" 2>/dev/null && ! grep -qzxF -e "$path" "$f" 2>/dev/null &&
+			[ "$(readlink "/proc/$p/ns/mnt")" = "$mounts" ]; then
 			found=$p
 			return 0
 		fi

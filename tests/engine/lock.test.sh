@@ -32,7 +32,7 @@ test_that() {
 hold() {
 	rm -f "$tmp/$1.in"
 	mkfifo "$tmp/$1.in"
-	sh -euc "$script" powerstack "$tmp/lock" "$2" deploy 20 <"$tmp/$1.in" >"$tmp/$1.out" 2>&1 &
+	sh -euc "$script" powerstack "$tmp/lock" "$2" deploy 20 <"$tmp/$1.in" >"$tmp/$1.out" 2>&1 3>&- 4>&- 5>&- &
 	pid=$!
 	pids="$pids $pid"
 }
@@ -158,6 +158,29 @@ a_dead_waiter_frees_it() {
 }
 test_that "a run that dies while it waits frees the lock" a_dead_waiter_frees_it
 
+# Two runs at once: the one that has the lock must not take the one that waits for it for a dead run's.
+a_waiter_is_not_waited_for() {
+	hold f "fay@desk pid 7"
+	f=$pid
+	exec 4>"$tmp/f.in"
+	said f '^held$' || return 1
+	hold g "gus@desk pid 8"
+	g=$pid
+	hold h "hal@desk pid 9"
+	h=$pid
+	exec 3>"$tmp/g.in" 5>"$tmp/h.in" 4>&-
+	gone "$f" || return 1
+	waited=0
+	until grep -qs '^held' "$tmp/g.out" "$tmp/h.out" || [ $waited -ge 10 ]; do
+		sleep 0.1
+		waited=$((waited + 1))
+	done
+	exec 3>&- 5>&-
+	cat "$tmp/g.out" "$tmp/h.out"
+	gone "$g" && gone "$h" && [ $waited -lt 10 ]
+}
+test_that "a run that waits for the lock does not hold up the one that has it" a_waiter_is_not_waited_for
+
 a_stuck_orphan_is_told() {
 	orphan 30
 	try_once "dan@desk pid 5" 1 >"$tmp/stuck"
@@ -207,7 +230,7 @@ racer() {
 		sh -euc "$script" powerstack "$tmp/race" "r$1" deploy 20 <"$tmp/r$1.in" >"$tmp/r$1.out" 2>/dev/null &
 		holder=$!
 		exec 6>"$tmp/r$1.in"
-		until grep -q . "$tmp/r$1.out"; do sleep 0.01; done
+		until grep -q . "$tmp/r$1.out" || ! kill -0 "$holder" 2>/dev/null; do sleep 0.01; done
 		if grep -q '^held' "$tmp/r$1.out"; then
 			mkdir "$tmp/inside" || echo "two inside" >>"$tmp/trouble"
 			echo x >>"$tmp/count"
