@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""pods.py DIR: plays the scheduler and the kubelets for the API server with its state in DIR.
+
+Pods are bound to a Ready node that their node selector and affinity by name allow; after DELAY seconds
+they run, a job's succeed. A deleted pod goes away. The file DIR/pods-delay changes DELAY.
+A pod with the annotation "tests/stuck" stays Pending, with the annotation's text as the reason.
+"""
+import http.client
+import json
+import pathlib
+import ssl
+import sys
+import time
+from datetime import datetime, timezone
+
+DELAY = 2.0
+DIR = pathlib.Path(sys.argv[1])
+CONTEXT = ssl.create_default_context(cafile=str(DIR / "pki/server-ca.crt"))
+CONTEXT.load_cert_chain(str(DIR / "pki/admin.crt"), str(DIR / "pki/admin.key"))
+PORT = int((DIR / "run/port").read_text())
+
+
+def ask(method, path, body=None, kind="application/json"):
+    api = http.client.HTTPSConnection("127.0.0.1", PORT, context=CONTEXT, timeout=20)
+    try:
+        api.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": kind})
+        answer = api.getresponse()
+        data = json.loads(answer.read() or b"{}")
+        if answer.status >= 300 and answer.status not in (404, 409):
+            print(method, path, answer.status, data.get("message"), flush=True)
+        return answer.status, data
+    finally:
+        api.close()
+
+
+def now():
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def age(stamp):
+    return time.time() - datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
+
+
+def is_ready(node):
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in node.get("status", {}).get("conditions", []))
+
+
+def tolerated(pod, taint):
+    for t in pod["spec"].get("tolerations", []):
+        if t.get("key") not in (None, taint["key"]) or t.get("effect") not in (None, taint["effect"]):
+            continue
+        if t.get("operator") == "Exists" or t.get("value", "") == taint.get("value", ""):
+            return True
+    return False
+
+
+def fits(pod, node):
+    labels = node["metadata"].get("labels", {})
+    if not is_ready(node) or node["spec"].get("unschedulable"):
+        return False
+    if any(labels.get(k) != v for k, v in pod["spec"].get("nodeSelector", {}).items()):
+        return False
+    for t in node["spec"].get("taints", []):
+        if t["effect"] in ("NoSchedule", "NoExecute") and not tolerated(pod, t):
+            return False
+    affinity = pod["spec"].get("affinity", {}).get("nodeAffinity", {})
+    terms = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {}).get("nodeSelectorTerms", [])
+    names = [v for t in terms for f in t.get("matchFields", []) for v in f.get("values", [])]
+    return not names or node["metadata"]["name"] in names
+
+
+def path(pod):
+    m = pod["metadata"]
+    return f"/api/v1/namespaces/{m['namespace']}/pods/{m['name']}"
+
+
+def containers(pod, state):
+    return [
+        {
+            "name": c["name"], "image": c["image"], "imageID": "sha256:0", "containerID": "containerd://0",
+            "restartCount": 0, "ready": "running" in state, "started": "running" in state, "state": state,
+        }
+        for c in pod["spec"]["containers"]
+    ]
+
+
+def run(pod, node, number):
+    job = any(o["kind"] == "Job" for o in pod["metadata"].get("ownerReferences", []))
+    done = {"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": now(), "finishedAt": now()}}
+    host = next((a["address"] for a in node["status"].get("addresses", []) if a["type"] == "InternalIP"), "127.0.0.1")
+    ip = host if pod["spec"].get("hostNetwork") else f"10.42.{number // 250 % 250}.{number % 250 + 2}"
+    status = {
+        "phase": "Succeeded" if job else "Running", "hostIP": host, "podIP": ip, "podIPs": [{"ip": ip}],
+        "startTime": now(), "containerStatuses": containers(pod, done if job else {"running": {"startedAt": now()}}),
+        "conditions": [
+            {"type": t, "status": "False" if job and t in ("Ready", "ContainersReady") else "True", "lastTransitionTime": now()}
+            for t in ("Initialized", "Ready", "ContainersReady", "PodScheduled")
+        ],
+    }
+    ask("PATCH", path(pod) + "/status", {"status": status}, "application/strategic-merge-patch+json")
+
+
+def step(number):
+    try:
+        delay = float((DIR / "pods-delay").read_text())
+    except (OSError, ValueError):
+        delay = DELAY
+    nodes = {n["metadata"]["name"]: n for n in ask("GET", "/api/v1/nodes")[1].get("items", [])}
+    for pod in ask("GET", "/api/v1/pods")[1].get("items", []):
+        meta, where = pod["metadata"], pod["spec"].get("nodeName")
+        pod["metadata"].setdefault("annotations", {})
+        if "deletionTimestamp" in meta:
+            ask("DELETE", path(pod), {"gracePeriodSeconds": 0})
+        elif pod["status"]["phase"] != "Pending" or "tests/stuck" in meta["annotations"]:
+            continue
+        elif not where:
+            choice = sorted(n for n, node in nodes.items() if fits(pod, node))
+            if choice:
+                target = {"apiVersion": "v1", "kind": "Node", "name": choice[number % len(choice)]}
+                binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": meta["name"]}, "target": target}
+                ask("POST", path(pod) + "/binding", binding)
+        elif where in nodes and is_ready(nodes[where]) and age(meta["creationTimestamp"]) >= delay:
+            number += 1
+            run(pod, nodes[where], number)
+    return number
+
+
+counter = 0
+while True:
+    try:
+        counter = step(counter)
+    except (OSError, http.client.HTTPException, ValueError) as e:
+        print("pods.py:", e, flush=True)
+    time.sleep(0.5)
