@@ -47,7 +47,7 @@ LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 TEST_CFLAGS := -Wno-cast-qual -Wno-conversion
 CFLAGS = $(BASE_CFLAGS) $(CFLAGS_$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS = $(LDFLAGS_$(MODE)) $(EXTRA_LDFLAGS)
-LIBS := -lssh -lyaml -lsodium -ljson-c -lcrypto -lcurl -lpthread
+LIBS := -lssh -lyaml -lsodium -ljson-c -lcrypto -lcurl -larchive -lpthread
 
 # ---- what is built from what
 LIB_SRC := $(sort $(wildcard base/*.c inventory/*.c vault/*.c provision/*.c provision/*/*.c))

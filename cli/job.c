@@ -36,6 +36,17 @@ static void signals_set(void (*handler)(int))
 	}
 }
 
+struct cancel *signals_catch(void)
+{
+	signals_set(on_signal);
+	return &the_cancel;
+}
+
+void signals_release(void)
+{
+	signals_set(SIG_DFL);
+}
+
 /* ---- words */
 
 struct words {
@@ -234,7 +245,7 @@ static int begin(struct job *job, int argc, char **argv, struct err *e)
 		r = start_log(job, e);
 	if (r < 0)
 		return r;
-	signals_set(on_signal);
+	(void)signals_catch();
 	return start_display(job, e);
 }
 
@@ -269,7 +280,7 @@ int job_end(struct job *job, int status)
 {
 	struct err e = { 0 };
 	job_shown(job);
-	signals_set(SIG_DFL);
+	signals_release();
 	if (job->log)
 		runlog_note(job->log, "exit status %d", status);
 	if (runlog_close(take_ptr(&job->log), &e) < 0) {

@@ -30,6 +30,9 @@ struct job {
 	bool check, verify;		/* the walk is WALK_CHECK; it is no walk */
 };
 
+/* The process' wish to stop, which SIGINT, SIGTERM and SIGHUP set from signals_catch to signals_release. */
+struct cancel *signals_catch(void);
+void signals_release(void);
 /* Is every word one of its kind? "part": a part; "check": a part or a check's id; other kinds are
  * not looked at. -ERR_USAGE with the nearest. */
 int job_check_words(int argc, char **argv, const char *kind, struct err *e);

@@ -57,6 +57,8 @@ void live_view_event(struct live_view *v, const struct event *ev, uint64_t now_n
 		return;
 	switch (ev->kind) {
 	case EV_HOST:
+		if (h->state == LIVE_WORKING && !h->step[0] && strcmp(h->phase, ev->text) == 0)
+			return; /* it goes on: the time since it began does too */
 		cut_copy(h->phase, sizeof(h->phase), ev->text);
 		h->step[0] = h->does[0] = '\0';
 		h->total = 0;
@@ -206,10 +208,11 @@ static unsigned closing_line(const struct live_view *v, size_t hidden, unsigned 
 		buf_adds(&b, "stopping; ");
 	if (hidden)
 		buf_addf(&b, "%zu more; ", hidden);
-	buf_addf(&b, "%u of %zu hosts done", n[LIVE_DONE] + n[LIVE_FAILED], v->n);
+	buf_addf(&b, "%u of %zu %s done", n[LIVE_DONE] + n[LIVE_FAILED], v->n,
+		 v->noun ? v->noun : "hosts");
 	if (n[LIVE_FAILED])
 		buf_addf(&b, " (%u failed)", n[LIVE_FAILED]);
-	const char *word = v->verify ? "passed" : show_outcome(OUT_CHANGED, v->check);
+	const char *word = v->word ? v->word : v->verify ? "passed" : show_outcome(OUT_CHANGED, v->check);
 	buf_addf(&b, ", %u %s, %u failed, %s", well, word, failed, text_ms(took, ms));
 	return end_line(out, buf_str(&b), on(v, "\033[1m"), columns);
 }

@@ -41,6 +41,7 @@ struct live_view {
 	bool color, check, stopping;
 	bool verify;			/* counts are of checks that passed */
 	bool show_ok, quiet, diff;
+	const char *noun, *word;	/* of the closing line; NULL: "hosts", and what a change is called */
 	const struct redact *redact;
 };
 

@@ -44,6 +44,13 @@ const struct opt global_opts[] = {
 };
 const size_t nglobal_opts = COUNT(global_opts);
 
+static const struct opt fetch_opts[] = {
+	{ "bundle", 0, OPT_STRING, "FILE", "also pack everything into FILE, for a site without internet", AT(bundle),
+	  .complete = "file" },
+	{ "from", 0, OPT_STRING, "FILE", "take everything from such a FILE; the network is not used", AT(from),
+	  .complete = "file" },
+};
+
 static const struct opt deploy_opts[] = {
 	{ "check", 0, OPT_FLAG, NULL, "only say what would change; exit status 4 when something would",
 	  AT(check) },
@@ -113,6 +120,12 @@ static const char *const vault_examples[] = {
 	"powerstack vault import configs/vault.yml", "from an Ansible vault",
 	NULL,
 };
+static const char *const fetch_examples[] = {
+	"powerstack fetch", "all that the inventory's versions and architectures need",
+	"powerstack fetch --bundle site.tar", "and one file of it to carry away",
+	"powerstack fetch --from site.tar", "there",
+	NULL,
+};
 static const char *const deploy_examples[] = {
 	"powerstack deploy --check --diff", "what would change, and how",
 	"powerstack deploy", "every part on every host",
@@ -158,6 +171,18 @@ const struct verb verbs[] = {
 		   "shows is in memory-backed storage only; what decrypt writes to a file is not "
 		   "protected any more.\n\nThe password comes from --vault-password-file, from the file "
 		   "that $POWERSTACK_VAULT_PASSWORD_FILE names, or from the terminal.\n" },
+	{ "fetch", verb_fetch, "download and verify what will be installed", "", 0, 0, fetch_opts, COUNT(fetch_opts),
+	  VERB_INVENTORY | VERB_JSON, .examples = fetch_examples,
+	  .about = "Brings the files of the releases that the inventory names into the cache "
+		   "($XDG_CACHE_HOME/powerstack/artifacts, else ~/.cache/powerstack/artifacts), for every architecture of "
+		   "its hosts. They are checked against the release's checksums, which are recorded in powerstack.lock "
+		   "beside the inventory: from then on the same inventory and lock give the same bytes, and other ones are "
+		   "refused. What is in the cache is not downloaded again; without anything to download the network is "
+		   "not used. Files in the inventory's airgap_dir come before the network, and artifact_mirror stands in "
+		   "for upstream.\n\nSeveral files are downloaded at once (--jobs; default: 4). A download that breaks "
+		   "or brings nothing for 30 s (--timeout) is tried again from where it was, and so does the next run "
+		   "after a failure or Ctrl-C. Proxies are taken from http_proxy, https_proxy, all_proxy and no_proxy, "
+		   "the certificates to trust from CURL_CA_BUNDLE or SSL_CERT_FILE.\n" },
 	{ "deploy", verb_deploy, "bring the hosts to the wanted state", "[PART...]", 0, -1,
 	  deploy_opts, COUNT(deploy_opts), VERB_INVENTORY | VERB_VAULT | VERB_HOSTS | VERB_JSON,
 	  .complete = "part", .examples = deploy_examples,

@@ -59,6 +59,7 @@ struct cli {
 	unsigned length;				/* 0: not given */
 	const char *output, *new_vault_password_file;
 	int key_cost;					/* index in vault_cost_words */
+	const char *bundle, *from;			/* fetch */
 
 	/* set by the loop */
 	const struct verb *verb;
@@ -93,6 +94,7 @@ extern const char *const vault_cost_words[];
 int verb_init(struct cli *cli, int argc, char **argv);
 int verb_inventory(struct cli *cli, int argc, char **argv);
 int verb_vault(struct cli *cli, int argc, char **argv);
+int verb_fetch(struct cli *cli, int argc, char **argv);
 int verb_deploy(struct cli *cli, int argc, char **argv);
 int verb_destroy(struct cli *cli, int argc, char **argv);
 int verb_verify(struct cli *cli, int argc, char **argv);

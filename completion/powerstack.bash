@@ -33,6 +33,8 @@ _powerstack() {
 		-o|--output) ((i++)) ;;
 		--new-vault-password-file) ((i++)) ;;
 		--key-cost) ((i++)) ;;
+		--bundle) ((i++)) ;;
+		--from) ((i++)) ;;
 		--disk-serial) ((i++)) ;;
 		--junit) ((i++)) ;;
 		-i|--inventory) inventory=(-i "${COMP_WORDS[i+1]}"); ((i++)) ;;
@@ -54,6 +56,8 @@ _powerstack() {
 	-o|--output) compopt -o filenames 2>/dev/null; _powerstack_from -f; return ;;
 	--new-vault-password-file) compopt -o filenames 2>/dev/null; _powerstack_from -f; return ;;
 	--key-cost) _powerstack_from -W 'auto interactive moderate sensitive'; return ;;
+	--bundle) compopt -o filenames 2>/dev/null; _powerstack_from -f; return ;;
+	--from) compopt -o filenames 2>/dev/null; _powerstack_from -f; return ;;
 	--disk-serial) return ;;
 	--junit) compopt -o filenames 2>/dev/null; _powerstack_from -f; return ;;
 	-i|--inventory) compopt -o filenames 2>/dev/null; _powerstack_from -f; return ;;
@@ -68,7 +72,7 @@ _powerstack() {
 	esac
 	options='-i --inventory --vault --vault-password-file --limit -j --jobs --timeout --accept-new-host-keys --ssh-config --log-dir --json -v --verbose -q --quiet --color --no-progress -h --help --version'
 	case $verb in
-	'') words='init inventory vault deploy destroy verify completion help' ;;
+	'') words='init inventory vault fetch deploy destroy verify completion help' ;;
 	init)
 		;;
 	inventory)
@@ -78,6 +82,9 @@ _powerstack() {
 		options+=' --generate --length -o --output --new-vault-password-file --key-cost'
 		[ -n "$sub" ] || words='create edit view get set rekey encrypt decrypt import'
 		[ -z "$sub" ] || { compopt -o filenames 2>/dev/null; _powerstack_from -f; return; }
+		;;
+	fetch)
+		options+=' --bundle --from'
 		;;
 	deploy)
 		options+=' --check --diff'

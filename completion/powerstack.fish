@@ -6,7 +6,7 @@ function __powerstack_typed
 	for word in (commandline -opc)[2..-1]
 		if test $skip = 1
 			set skip 0
-		else if contains -- $word --length -o --output --new-vault-password-file --key-cost --disk-serial --junit -i --inventory --vault --vault-password-file --limit -j --jobs --timeout --ssh-config --log-dir --color
+		else if contains -- $word --length -o --output --new-vault-password-file --key-cost --bundle --from --disk-serial --junit -i --inventory --vault --vault-password-file --limit -j --jobs --timeout --ssh-config --log-dir --color
 			set skip 1
 		else if not string match -q -- '-*' $word
 			echo $word
@@ -59,6 +59,7 @@ complete -c powerstack -n '__powerstack_wants_sub vault' -a encrypt -d 'encrypt 
 complete -c powerstack -n '__powerstack_wants_sub vault' -a decrypt -d 'print the text, or write it to --output'
 complete -c powerstack -n '__powerstack_wants_sub vault' -a import -d 'take over an Ansible vault (1.1 or 1.2)'
 complete -c powerstack -n '__powerstack_is_behind vault' -F
+complete -c powerstack -n __powerstack_wants_verb -a fetch -d 'download and verify what will be installed'
 complete -c powerstack -n __powerstack_wants_verb -a deploy -d 'bring the hosts to the wanted state'
 complete -c powerstack -n '__powerstack_is deploy' -a '(__powerstack_words part)'
 complete -c powerstack -n __powerstack_wants_verb -a destroy -d 'take away what deploy made'
@@ -76,6 +77,8 @@ complete -c powerstack -n '__powerstack_is vault' -l length -x -d 'how many --ge
 complete -c powerstack -n '__powerstack_is vault' -s o -l output -r -F -d 'encrypt, decrypt: write to FILE (0600), which must not exist'
 complete -c powerstack -n '__powerstack_is vault' -l new-vault-password-file -r -F -d 'rekey, import: take the new password from FILE, as --vault-password-file does'
 complete -c powerstack -n '__powerstack_is vault' -l key-cost -x -a 'auto interactive moderate sensitive' -d 'create, rekey, encrypt, import: what each try of a password costs: auto (as the vault has it, else moderate), interactive (64 MiB, for small machines), moderate (256 MiB) or sensitive (1 GiB)'
+complete -c powerstack -n '__powerstack_is fetch' -l bundle -r -F -d 'also pack everything into FILE, for a site without internet'
+complete -c powerstack -n '__powerstack_is fetch' -l from -r -F -d 'take everything from such a FILE; the network is not used'
 complete -c powerstack -n '__powerstack_is deploy' -l check -d 'only say what would change; exit status 4 when something would'
 complete -c powerstack -n '__powerstack_is deploy' -l diff -d 'show how the contents of files change'
 complete -c powerstack -n '__powerstack_is destroy' -s y -l yes -d 'do not ask for the cluster\'s name'

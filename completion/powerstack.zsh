@@ -40,6 +40,7 @@ _powerstack() {
 			'init:write a commented inventory.yml and a vault with new secrets'
 			'inventory:check the inventory, or show what it comes out as'
 			'vault:keep the cluster'\''s secrets in an encrypted file'
+			'fetch:download and verify what will be installed'
 			'deploy:bring the hosts to the wanted state'
 			'destroy:take away what deploy made'
 			'verify:check that everything works'
@@ -84,6 +85,10 @@ _powerstack() {
 			'--new-vault-password-file=[rekey, import\: take the new password from FILE, as --vault-password-file does]:FILE:_files' \
 			'--key-cost=[create, rekey, encrypt, import\: what each try of a password costs\: auto (as the vault has it, else moderate), interactive (64 MiB, for small machines), moderate (256 MiB) or sensitive (1 GiB)]:COST:(auto interactive moderate sensitive)' \
 			'1:what:{_describe what words_of_verb}' '*:file:_files' ;;
+	fetch)
+		_arguments $globals \
+			'--bundle=[also pack everything into FILE, for a site without internet]:FILE:_files' \
+			'--from=[take everything from such a FILE; the network is not used]:FILE:_files' ;;
 	deploy)
 		_arguments $globals \
 			'--check[only say what would change; exit status 4 when something would]' \

@@ -51,6 +51,7 @@ struct host {
 	struct secret_ref ssh_password;		/* ansible_password */
 
 	/* what it is */
+	const char *arch;		/* amd64, arm64 or armhf; never NULL */
 	const char *node_name;		/* Kubernetes and exporter name; the key when not given */
 	const char *internal_ip;	/* always */
 	const char *external_ip;	/* always on servers; may be a name */
@@ -86,6 +87,7 @@ struct inventory {
 	/* k3s */
 	const char *k3s_version, *api_endpoint;
 	const char *k3s_server_location, *cluster_cidr, *service_cidr, *airgap_dir;
+	const char *artifact_mirror;
 	const char *server_config_yaml, *agent_config_yaml, *registries_config_yaml;
 	const char *const *extra_manifests;
 	size_t nextra_manifests;

@@ -25,6 +25,7 @@
 
 static const char *const access_modes[] = { "ReadWriteMany", "ReadWriteOnce", "ReadOnlyMany",
 					    "ReadWriteOncePod", NULL };
+static const char *const architectures[] = { "amd64", "arm64", "armhf", NULL };
 static const char *const connections[] = { "ssh", "smart", "paramiko", "paramiko_ssh", NULL };
 static const char *const only_sudo[] = { "sudo", NULL };
 static const char *const only_root[] = { "root", NULL };
@@ -56,6 +57,9 @@ const struct field schema[] = {
 	/* ---- a host: what it is */
 	{ "node_name", HOST(node_name), .type = T_NODE, .fallback = "{{ inventory_hostname }}",
 	  .example = "ho1", .help = "name of the node in Kubernetes, in metrics and in reports" },
+	{ "arch", HOST(arch), .type = T_CHOICE, .choices = architectures, .fallback = "amd64",
+	  .example = "arm64",
+	  .help = "its architecture, amd64, arm64 or armhf: which files are fetched for it" },
 	{ "internal_ip", HOST(internal_ip), .type = T_IP, .fallback = "{{ ansible_host }}",
 	  .example = "192.168.0.104", .help = "address inside the cluster: K3s and NFS use it" },
 	{ "external_ip", HOST(external_ip), .type = T_HOST, .fallback = "{{ ansible_host }}",
@@ -240,7 +244,11 @@ const struct field schema[] = {
 	  .help = "environment of the K3s service" },
 	{ "airgap_dir", CLUSTER(airgap_dir), .type = T_LOCAL, .example = "airgap",
 	  .help = "folder on this machine with K3s' binary and images, for sites without "
-		  "internet" },
+		  "internet: looked into before anything is downloaded" },
+	{ "artifact_mirror", CLUSTER(artifact_mirror), .type = T_URL,
+	  .example = "https://mirror.example.org/powerstack",
+	  .help = "stands in for upstream: https://HOST/PATH is fetched from "
+		  "<artifact_mirror>/HOST/PATH" },
 	{ "manage_firewall", CLUSTER(manage_firewall), .type = T_BOOL, .fallback = "yes",
 	  .example = "yes", .help = "open the needed ports when ufw or firewalld is active" },
 	{ "user_kubectl", CLUSTER(user_kubectl), .type = T_BOOL, .fallback = "yes",

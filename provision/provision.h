@@ -2,7 +2,7 @@
 #ifndef PROVISION_PROVISION_H
 #define PROVISION_PROVISION_H
 /*
- * The only door of provision/ for cli/: run a walk over hosts, or the checks of verify. Nothing is
+ * The only door of provision/ for cli/: run a walk over hosts, the checks of verify, or fetch artifacts. Nothing is
  * printed here: what happens is told to a watcher (engine/run.h: also the options), what happened
  * is in the report (engine/report.h). Watcher functions are never called by two threads at once.
  */
@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "inventory/inventory.h"
+#include "provision/artifact/artifact.h"
 #include "provision/engine/report.h"
 #include "provision/engine/run.h"
 #include "provision/engine/step.h"
