@@ -350,5 +350,7 @@ static const char *key_at(const void *ctx, size_t i)
 
 const char *schema_near(const char *key)
 {
-	return near_find(key, nschema, key_at, NULL);
+	const char *near = near_find(key, nschema, key_at, NULL);
+	/* much is near a short key: a variable of the user's own called 'rack' is no misspelt 'arch' */
+	return near && strlen(near) <= 4 && *near != *key ? NULL : near;
 }
