@@ -120,7 +120,9 @@ static int read_lock(struct artifacts *a, struct err *e)
 	}
 	if (r == 0)
 		r = lockfile_parse(a->lock_path, buf_str(&b), b.len, &a->lock, e);
-	return r < 0 ? err_set(e, ERR_CONFIG, "%s", e ? e->msg : "") : 0;
+	if (r < 0 && e)
+		e->kind = ERR_CONFIG;
+	return r < 0 ? -(int)ERR_CONFIG : 0;
 }
 
 static int lock_path(const char *inventory, char **ret, struct err *e)

@@ -13,7 +13,8 @@
 #include "base/cleanup.h"
 #include "provision/artifact/cache.h"
 
-#define TRIES 4			/* in a row that brought nothing */
+#define TRIES 4			/* in a row that brought less than PROGRESS */
+#define PROGRESS (64u << 10)
 #define TRIES_MAX 1000		/* in all */
 #define BACKOFF_MS 500		/* after the first; doubled each time */
 #define RETRY_AFTER_MAX_S 60	/* what a server may ask for */
@@ -311,7 +312,7 @@ static int try_all(struct transfer *t, struct downloaded *ret, struct err *e)
 		ret->continued = ret->continued || (t->body && t->from);
 		if (r == 0)
 			return 0;
-		if (t->received) {
+		if (t->received >= PROGRESS) {
 			tries = 1;
 			backoff = BACKOFF_MS;
 		}
@@ -319,7 +320,7 @@ static int try_all(struct transfer *t, struct downloaded *ret, struct err *e)
 			if (e)
 				*e = why;
 			if (again)
-				err_wrap(e, "given up after %u tries that brought nothing", tries);
+				err_wrap(e, "given up after %u tries", tries);
 			return r;
 		}
 		if (wait_s > RETRY_AFTER_MAX_S)

@@ -27,7 +27,7 @@ struct downloaded {
 	uint64_t received;		/* bytes of the body, over all tries */
 	bool continued;			/* bytes from before are in it: when the sum is wrong, begin at 0 */
 };
-/* Tries again, at most 4 times in a row without a new byte, after what may pass: time-outs, refused and broken
+/* Tries again, at most 4 times in a row that bring less than 64 KiB, after what may pass: time-outs, refused and broken
  * connections, statuses 408, 429 and 5xx. What arrived stays in fd on failure too. ret is filled also on
  * failure. -ERR_TIMEOUT, -ERR_FAILED, -ERR_INTERRUPTED. */
 int download(const struct download *d, int fd, struct downloaded *ret, struct err *e);

@@ -9,7 +9,7 @@ that many times for a path. As a proxy it takes absolute URLs of any host and se
 
 cut N         close the connection after N bytes of the body
 slow N        send N bytes a second
-stall N       send N bytes and then nothing for 60 s
+stall N       send what is before byte N of the file, and then nothing for 60 s
 503 N         answer 503, N times
 404           answer 404
 norange       ignore Range
@@ -114,6 +114,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if status == 206:
             self.send_header("Content-Range", "bytes %d-%d/%d" % (begin, len(data) - 1, len(data)))
         self.end_headers()
+        if what == "stall":
+            arg = max(0, int(arg) - begin)
         self.body(status, data[begin:], what, arg)
 
     def body(self, status, data, what, arg):
