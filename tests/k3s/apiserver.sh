@@ -76,7 +76,7 @@ pki() {
 		ca client-ca tests-client-ca
 		ca proxy-ca tests-proxy-ca
 		cert admin client-ca /O=system:masters/CN=tests-admin extendedKeyUsage=clientAuth
-		cert controller client-ca /CN=system:kube-controller-manager extendedKeyUsage=clientAuth
+		cert controller client-ca /O=system:masters/CN=system:kube-controller-manager extendedKeyUsage=clientAuth
 		cert node client-ca /O=system:nodes/CN=system:node:node extendedKeyUsage=clientAuth
 		cert proxy proxy-ca /CN=front-proxy extendedKeyUsage=clientAuth
 		openssl genrsa -out accounts.key 2048 2>/dev/null
