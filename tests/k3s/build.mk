@@ -15,4 +15,4 @@ out/k3s/options.inc: tests/k3s/options.txt
 out/k3s/k3s: $(STANDIN_SRC) tests/k3s/k3s.h out/k3s/options.inc tests/k3s/build.mk
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g0 $(STANDIN_WARN) -Iout/k3s -static-pie -fPIE -pthread -s -o $@ $(STANDIN_SRC) \
-		-lssl -lcrypto -ljson-c -lyaml 2>&1 | { grep -v -e getaddrinfo -e 'in function' -e "^/usr/bin/ld" || :; } && test -x $@
+		-lssl -lcrypto -ljson-c -lyaml 2>&1 | { grep -v -e 'statically linked' -e 'in function' -e "^/usr/bin/ld" || :; } && test -x $@

@@ -257,6 +257,43 @@ kubectl -n kube-system delete secret ho2.node-password.k3s >/dev/null
 logged two 20 'k3s agent is up and running' "and let in when its old password is deleted"
 stop two
 
+# --- clients from outside, by the external address ---
+on one ip addr add 203.0.113.11/32 dev eth0
+on one ip addr add 203.0.113.12/32 dev eth0
+ip route add 203.0.113.0/24 via 10.99.0.11
+clients=$("$here/clients.sh")
+outside() { # ADDRESS
+	on one sed "s,127.0.0.1,$1," /etc/rancher/k3s/k3s.yaml >"$work/kubeconfig"
+	chmod 600 "$work/kubeconfig"
+}
+outside 203.0.113.12
+like "$("$clients/kubectl" --kubeconfig "$work/kubeconfig" get nodes 2>&1)" 'x509: certificate is valid for .*, not 203.0.113.12' \
+	"an address that tls-san does not name is refused by clients"
+outside 203.0.113.11
+run_ok "kubectl from outside, by an address of tls-san" "$clients/kubectl" --kubeconfig "$work/kubeconfig" get nodes
+mkdir -p "$work/chart/templates"
+printf '%s\n' 'apiVersion: v2' 'name: chart' 'version: 1.0.0' >"$work/chart/Chart.yaml"
+cat >"$work/chart/templates/web.yaml" <<'YAML'
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: web}]}
+YAML
+run_ok "helm installs a chart and waits for it" "$clients/helm" --kubeconfig "$work/kubeconfig" install web "$work/chart" \
+	--namespace web --create-namespace --wait --timeout 60s
+run_ok "kubectl applies, server-side" "$clients/kubectl" --kubeconfig "$work/kubeconfig" -n web apply --server-side \
+	--force-conflicts -f "$work/chart/templates/web.yaml"
+start two agent
+log_has two 20 'k3s agent is up and running'
+run_ok "a node is drained" kubectl drain ho2 --ignore-daemonsets --force --delete-emptydir-data --timeout=60s
+run_ok "and taken back" kubectl uncordon ho2
+stop two
+
 # --- restart, upgrade, changes ---
 stop one
 is $stopped 0 "the server ends well on SIGTERM"
@@ -275,12 +312,29 @@ put one /etc/rancher/k3s/token <<<'another-secret'
 start one server
 logged one 10 'level=fatal .*bootstrap data already found and encrypted with different token' "another token is refused by a server with data"
 put one /etc/rancher/k3s/token <<<'a-secret-of-the-tests-0123456789abcdef'
-# shellcheck disable=SC2016 # expanded inside
-on one timeout 30 sh -c 'echo $$ >"$0"; exec python3 -m http.server 6443 --bind 0.0.0.0' "$work/taken" >/dev/null 2>&1 &
-on one curl -s --retry 50 --retry-connrefused --retry-delay 1 --retry-max-time 20 -o /dev/null http://127.0.0.1:6443/
+on one timeout 30 python3 -c 'import os, socket, sys, time
+s = socket.create_server(("0.0.0.0", 6443))
+with open(sys.argv[1] + ".new", "w") as f:
+    f.write(str(os.getpid()))
+os.rename(f.name, sys.argv[1])
+time.sleep(60)' "$work/taken" &
+for _ in $(seq 100); do
+	[ ! -e "$work/taken" ] || break
+	sleep 0.1
+done
 start one server
 logged one 10 'listen tcp :6443: bind: address already in use' "a taken port is named"
 on one kill "$(cat "$work/taken")"
 k3s=$old
 stop two
+
+# --- a new server on a machine that was cleaned ---
+on one rm -rf /var/lib/rancher /etc/rancher/k3s/k3s.yaml
+start one server
+until_like 30 '^ho1 +Ready ' "a new server starts an empty cluster" kubectl get nodes
+is "$(kubectl get nodes -o name | xargs)" node/ho1 "without the old one's nodes"
+until_like 60 '^$' "nor its namespaces" kubectl get namespace web --ignore-not-found
+like "$(on one cat /var/lib/rancher/k3s/server/node-token)" '^K10[0-9a-f]{64}::server:a-secret' "with the given token"
+is "$(on one cat /var/lib/rancher/k3s/server/node-token | grep -c "$hash")" 0 "and a CA of its own"
+stop one
 done_testing
