@@ -115,6 +115,21 @@ static bool supervisor(const char *path, const char *head, char **ret) {
 		char *ca = strf("%s/server-ca.crt", tls_dir);
 		status = 200, body = file_read(ca, NULL);
 		free(ca);
+	} else if (!strcmp(path, "/version")) {
+		// The API server behind is one build for all releases.
+		struct answer a = api("GET", path, NULL, NULL);
+		struct json_object *o = a.status == 200 ? json_tokener_parse(a.body) : NULL;
+		int minor = 0;
+		if (o) {
+			sscanf(release.version, "v1.%d", &minor);
+			json_object_object_add(o, "gitVersion", json_object_new_string(release.version));
+			char *text = strf("%d", minor);
+			json_object_object_add(o, "minor", json_object_new_string(text));
+			status = 200, body = strf("%s", json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));
+			free(text);
+		}
+		json_object_put(o);
+		free(a.body);
 	} else if (strncmp(path, "/v1-k3s/", 8)) {
 		return false;
 	} else if (!(user = basic_user(head))) {
@@ -163,7 +178,8 @@ static bool supervisor(const char *path, const char *head, char **ret) {
 	}
 	if (!body)
 		body = strf("%s", reason(status));
-	*ret = strf("HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s", status, reason(status), strlen(body), body);
+	*ret = strf("HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s", status, reason(status), *body == '{' ? "application/json" : "text/plain",
+		    strlen(body), body);
 	free(body), free(user);
 	return true;
 }

@@ -305,6 +305,7 @@ old=$k3s
 k3s=$download/v1.30.4+k3s1/k3s
 start one server
 until_like 30 '^ho1 +Ready .*v1.30.4\+k3s1' "an upgraded server says so" kubectl get nodes
+like "$(kubectl version 2>/dev/null)" 'Server Version: v1.30.4\+k3s1' "and so does its API"
 logged two 20 'k3s agent is up and running' "the agent that waited joins"
 is "$(on one cat /var/lib/rancher/k3s/server/node-token)" "$full" "the token stays"
 stop one
