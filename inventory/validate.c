@@ -1016,6 +1016,17 @@ static void labels_are_allowed(const struct checked *c)
 					h->node_labels[i].key);
 }
 
+/* ---- where files come from */
+
+static void mirror_is_a_folder(const struct checked *c)
+{
+	if (is_given(c, NULL, "artifact_mirror") && strpbrk(c->inv->artifact_mirror, "?#"))
+		problem_at(c->p, at(c, NULL, "artifact_mirror"),
+			   "artifact_mirror: '%s' has a '?' or '#': give the address of the folder that "
+			   "holds github.com/ and the other hosts",
+			   c->inv->artifact_mirror);
+}
+
 /* ---- all of them */
 
 struct rule {
@@ -1055,6 +1066,7 @@ static const struct rule rules[] = {
 	{ "(warning) management controllers have a user", bmc_users_are_known },
 	{ "K3s' options do not contradict a key, and hold no secret", k3s_options_agree },
 	{ "an external database is named", database_is_named },
+	{ "artifact_mirror is the address of a folder, without query", mirror_is_a_folder },
 	{ "node labels are such that the kubelet may set them", labels_are_allowed },
 };
 

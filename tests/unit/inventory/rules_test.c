@@ -31,6 +31,8 @@ static const struct breach breaches[] = {
 	{ "", "", V "nfs_server: nfs.example.org\n", false, 0, 0, NULL },
 	{ "", "", V "api_endpoint: ho2\n", false, 14, 19, "api_endpoint: 'ho2' is the agent 'ho2'" },
 	{ "", "", V "api_endpoint: vip.example.org\n", false, 0, 0, NULL },
+	{ "", "", V "artifact_mirror: https://m/x?y=1\n", false, 14, 22, "artifact_mirror: 'https://m/x?y=1' has a '?' or '#'" },
+	{ "", "", V "artifact_mirror: http://[::1]:81/x\n", false, 0, 0, NULL },
 	/* sizes */
 	{ "", "", V "pvc_size_grafana: 11Gi\n", false, 14, 23, "11Gi is more than pv_size_grafana has (10Gi)" },
 	{ "", "", V "pv_size_prometheus: 1Gi\n" V "pvc_size_prometheus: 2Gi\n", false, 15, 26, "(1Gi (line 14))" },
