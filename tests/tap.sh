@@ -27,7 +27,11 @@ is() { # is SEEN WANTED DESCRIPTION
 	fi
 }
 like() { # like TEXT PATTERN DESCRIPTION: grep -E PATTERN finds a line of TEXT
-	if printf '%s\n' "$1" | grep -Eq -- "$2"; then
+	# no pipe: grep -q ends at the first match, and with pipefail the writer's SIGPIPE would count
+	if grep -Eq -- "$2" <<-TAP
+		$1
+	TAP
+	then
 		ok "$3"
 	else
 		not_ok "$3"
