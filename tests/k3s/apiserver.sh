@@ -8,6 +8,8 @@
 #   apiserver.sh stop DIR          ends them all
 #   apiserver.sh status DIR        one line each; fails unless all of them run and the API is ready
 #   apiserver.sh wipe DIR          stops them and removes DIR
+#   apiserver.sh node DIR [HOST]   prints a shell script that gives a node what its stand-in k3s needs;
+#                                  HOST is where the node reaches this machine's loopback (10.0.2.2)
 #
 # In DIR, once started:
 #   kubeconfig        the admin's, for kubectl and helm on this machine
@@ -226,8 +228,18 @@ cmd_wipe() {
 	rm -rf -- "$1"
 }
 
+cmd_node() {
+	local file
+	cd "${1:?usage: apiserver.sh node DIR [HOST]}/lab" || exit 1
+	printf 'set -eu\numask 077\nmkdir -p /etc/powerstack-lab\ncd /etc/powerstack-lab\n'
+	printf 'printf "%%s\\n" %s:%s >api\n' "${2:-10.0.2.2}" "$(cat ../run/port)"
+	for file in api-ca.crt proxy.crt proxy.key; do
+		printf "cat >%s <<'PEM'\n%s\nPEM\n" "$file" "$(cat "$file")"
+	done
+}
+
 case ${1-} in
-build | start | stop | status | wipe)
+build | start | stop | status | wipe | node)
 	verb=$1
 	shift
 	"cmd_$verb" "$@"

@@ -62,10 +62,8 @@ machine() { # NAME ADDRESS
 		sleep 0.05
 	done
 	tr -d ' ' <"/proc/$shell/task/$shell/children" >"$work/$1.pid"
-	on "$1" mkdir -p /etc/powerstack-lab /etc/rancher/k3s
-	cp "$work"/api/lab/* "$work/$1.lab/" 2>/dev/null || { mkdir "$work/$1.lab" && cp "$work"/api/lab/* "$work/$1.lab/"; }
-	echo "10.99.0.1:8443" >"$work/$1.lab/api"
-	tar -C "$work/$1.lab" -cf - . | on "$1" tar -C /etc/powerstack-lab -xf -
+	on "$1" mkdir -p /etc/rancher/k3s
+	"$here/apiserver.sh" node "$work/api" 10.99.0.1 | on "$1" sh
 }
 put() { on "$1" sh -c "umask 077; cat >'$2'"; }
 start() { # NODE ROLE [ARG...]: its log is $work/NODE.log
@@ -123,7 +121,7 @@ async def serve(r, w):
         return w.close()
     await asyncio.gather(pipe(r, w2), pipe(r2, w))
 async def main():
-    async with await asyncio.start_server(serve, "10.99.0.1", 8443) as s:
+    async with await asyncio.start_server(serve, "10.99.0.1", int(sys.argv[1])) as s:
         await s.serve_forever()
 asyncio.run(main())
 FORWARD
