@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/recipes/laws.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,14 +84,17 @@ int law_undo_or_reason(const struct law_world *w, struct err *e)
 struct listener {
 	struct strv said;	/* events and the log, for law_secrets; NULL v otherwise unused */
 	bool listening;
+	pthread_mutex_t mutex;	/* events come under the engine's lock, the log under the net's */
 };
 
 static void hear_event(void *ctx, const struct event *ev)
 {
 	struct listener *l = ctx;
-	if (l->listening)
-		strv_pushf(&l->said, "%s %s", ev->text ? ev->text : "",
-			   ev->row ? ev->row->message : "");
+	if (!l->listening)
+		return;
+	pthread_mutex_lock(&l->mutex);
+	strv_pushf(&l->said, "%s %s", ev->text ? ev->text : "", ev->row ? ev->row->message : "");
+	pthread_mutex_unlock(&l->mutex);
 }
 
 static int walk(const struct law_world *w, struct fake_net *net, enum walk walk, bool diff,
@@ -354,12 +358,14 @@ static void hear_ran(void *ctx, const char *host, const struct cmd *cmd, const s
 {
 	struct listener *l = ctx;
 	(void)host;
+	pthread_mutex_lock(&l->mutex);
 	for (size_t i = 0; cmd->argv && cmd->argv[i]; i++)
 		strv_push(&l->said, cmd->argv[i]);
 	if (a)
 		strv_pushf(&l->said, "%s %s", buf_str(&a->out), buf_str(&a->err));
 	if (e)
 		strv_push(&l->said, e->msg);
+	pthread_mutex_unlock(&l->mutex);
 }
 
 static int no_secret(const struct law_world *w, const char *where, const char *text,
@@ -395,7 +401,7 @@ int law_secrets(const struct law_world *w, struct err *e)
 	AUTO_NET net = w->bare(w->ctx);
 	for (size_t i = 0; w->secrets && i < COUNT(runs); i++) {
 		AUTO_REPORT r = { 0 };
-		struct listener l = { .listening = true };
+		struct listener l = { .listening = true, .mutex = PTHREAD_MUTEX_INITIALIZER };
 		fake_net_rearm(net);
 		net->ran = hear_ran;
 		net->ran_ctx = &l;
