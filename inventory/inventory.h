@@ -22,6 +22,7 @@ enum role {
 	ROLE_AGENT = 1 << 1,	/* k3s_cluster.children.agent: a worker */
 	ROLE_CONTROL = 1 << 2,	/* the first server: holds the disk and the NFS export */
 	ROLE_ANY = ROLE_SERVER | ROLE_AGENT,
+	ROLE_LOCAL = 1 << 3,	/* no host's: a check that is asked on the operator's machine */
 };
 
 /* The name of a vault entry ("token" for {{ ansible_vault.token }}); NULL when not given. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "provision/cluster/local.h"
 #include "provision/engine/plan.h"
 
 /* Both the events and the log of commands go through one lock: a watcher is never called twice at
@@ -15,6 +16,7 @@ struct door {
 	pthread_mutex_t mutex;
 	const struct run_options *o;
 	const struct vault *vault;
+	const struct inventory *inv;
 };
 
 static void door_event(void *ctx, const struct event *ev)
@@ -43,6 +45,9 @@ static const struct secret *find_secret(const struct vault *vault, struct secret
 static int door_open(void *ctx, const struct host *host, struct session **ret, struct err *e)
 {
 	struct door *d = ctx;
+	if (host->roles == ROLE_LOCAL)
+		return local_open(d->o->kubeconfig ? d->o->kubeconfig : d->inv->kubeconfig,
+				  d->inv->cluster_name, d->o->cancel, ret, e);
 	struct ssh_target t = {
 		.name = host->name,
 		.address = host->address,
@@ -71,9 +76,10 @@ struct inside {
 	struct run_options o;
 };
 
-static void inside_begin(struct inside *in, const struct vault *vault, const struct run_options *o)
+static void inside_begin(struct inside *in, const struct inventory *inv, const struct vault *vault,
+			 const struct run_options *o)
 {
-	*in = (struct inside){ .o = *o, .door = { .watcher = o->watcher, .o = o, .vault = vault } };
+	*in = (struct inside){ .o = *o, .door = { o->watcher, .o = o, .vault = vault, .inv = inv } };
 	pthread_mutex_init(&in->door.mutex, NULL);
 	in->watcher = (struct watcher){
 		.event = o->watcher && o->watcher->event ? door_event : NULL,
@@ -216,7 +222,7 @@ int provision_run(enum walk w, const struct inventory *inv, const struct vault *
 	if (rc < 0)
 		return rc;
 	struct inside in;
-	inside_begin(&in, vault, o);
+	inside_begin(&in, inv, vault, o);
 	rc = run_walk(w, inv, vault, &in.o, ret, e);
 	inside_end(&in);
 	return rc;
@@ -229,7 +235,7 @@ int provision_verify(const struct inventory *inv, const struct vault *vault,
 	if (rc < 0)
 		return rc;
 	struct inside in;
-	inside_begin(&in, vault, o);
+	inside_begin(&in, inv, vault, o);
 	rc = run_verify(inv, vault, &in.o, ret, e);
 	inside_end(&in);
 	return rc;

@@ -246,7 +246,9 @@ static int make_jobs(enum walk w, const struct inventory *inv, struct table *t, 
 		p->hosts[h].first = p->njobs;
 		for (size_t n = 0; n < t->n; n++) {
 			size_t i = t->order[w == WALK_DESTROY ? t->n - 1 - n : n];
-			if (!t->chosen[i] || !(t->v[i]->roles & p->hosts[h].host->roles))
+			unsigned roles = p->hosts[h].host->roles;
+			if (!t->chosen[i] || !(t->v[i]->roles & roles) ||
+			    (t->v[i]->but_roles & roles))
 				continue;
 			int rc = make_job(w, inv, t->v[i], h, p, e);
 			if (rc < 0)

@@ -47,9 +47,12 @@ struct run_options {
 	const char *ssh_config;		/* NULL: the user's */
 	unsigned timeout_s;		/* --timeout: bound of one remote command; 0: each step's own */
 	const struct purge *purge;	/* destroy; NULL: none */
+	struct artifacts *artifacts;	/* what deploy brings to the nodes (provision/artifact/); NULL: none */
 	struct cancel *cancel;
 	const struct watcher *watcher;	/* may be NULL */
-	/* Opens a session; NULL: ssh. Tests hand in the fake host. */
+	/* The operator's kubeconfig, for checks with ROLE_LOCAL; NULL: the inventory's. */
+	const char *kubeconfig;
+	/* Opens a session; NULL: ssh, and for a host with ROLE_LOCAL this machine. Tests hand in the fake host. */
 	int (*open)(void *ctx, const struct host *, struct session **ret, struct err *);
 	void *open_ctx;
 	/* NULL: the product's own tables (recipes/table.c, checks/table.c) */

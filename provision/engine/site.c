@@ -119,6 +119,7 @@ struct view site_view(const struct run *r, const struct site *site, const struct
 		.facts = facts,
 		.vault = r->vault,
 		.purge = r->purge,
+		.artifacts = r->o->artifacts,
 		.run_id = r->run_id,
 		.destroying = r->walk == WALK_DESTROY,
 	};
@@ -136,8 +137,9 @@ static void ask_job(const struct run *r, const struct job *j, struct probe *p)
 	for (size_t i = 0; i < j->plan->nsteps; i++) {
 		const struct step *s = j->plan->steps[i];
 		s->ops->ask(s, &v, p);
+		char room[STEP_PATH_MAX];
 		if (wants_diff(r, s))
-			probe_ask(p, "text", "%s", s->ops->wanted_path(s));
+			probe_ask(p, "text", "%s", s->ops->wanted_path(s, &v, room));
 	}
 }
 
@@ -199,9 +201,10 @@ char *slot_diff(const struct run *r, const struct job *j, const struct slot *s)
 {
 	if (!wants_diff(r, s->step))
 		return NULL;
-	const char *path = s->step->ops->wanted_path(s->step);
-	const char *old = facts_get(site_job_facts(j), NULL, NULL, "text", "%s", path);
 	struct view v = site_view(r, j->site, site_job_facts(j));
+	char room[STEP_PATH_MAX];
+	const char *path = s->step->ops->wanted_path(s->step, &v, room);
+	const char *old = facts_get(site_job_facts(j), NULL, NULL, "text", "%s", path);
 	struct err e = { 0 };
 	AUTO_BUF struct buf wanted;
 	AUTO_BUF struct buf out;

@@ -43,12 +43,14 @@ struct purge {
 	const char *disk_serial;	/* typed by the user; compared with the disk's own */
 };
 
+struct artifacts;
 struct view {
 	const struct inventory *inv;
 	const struct host *host;
 	const struct facts *facts;	/* const once gathered */
 	const struct vault *vault;	/* NULL when the walk needs none */
 	const struct purge *purge;	/* never NULL */
+	struct artifacts *artifacts;	/* NULL when the walk needs none */
 	const char *run_id;		/* 16 hex digits, new each run: names test files */
 	bool destroying;
 };
@@ -60,6 +62,8 @@ struct hand {
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *progress_ctx;
 };
+
+#define STEP_PATH_MAX 512
 
 struct step;
 struct step_ops {
@@ -75,7 +79,8 @@ struct step_ops {
 	/* For --diff: the text on the host is text:ABOUT in the facts; writes the wanted text. NULL: none.
 	 * Not called for steps flagged STEP_SECRET. */
 	int (*wanted)(const struct step *, const struct view *, struct buf *ret, struct err *);
-	const char *(*wanted_path)(const struct step *);	/* where that text stands on the host */
+	/* Where that text stands on the host; room is for one that depends on the view. */
+	const char *(*wanted_path)(const struct step *, const struct view *, char room[STEP_PATH_MAX]);
 };
 
 enum step_flags {
@@ -84,7 +89,7 @@ enum step_flags {
 };
 
 struct step {
-	const char *name;	/* [a-z-]+, unique in its recipe */
+	const char *name;	/* [a-z][a-z0-9-]*, unique in its recipe */
 	const char *does;	/* the wanted state as a sentence: "nfs server package is installed" */
 	const struct step_ops *ops;
 	const void *arg;
@@ -95,7 +100,7 @@ struct step {
 };
 
 struct recipe {
-	const char *name;	/* [a-z-]+ */
+	const char *name;	/* [a-z][a-z0-9-]* */
 	const char *part;	/* the part of contract.md it belongs to: deploy and destroy name parts */
 	const char *summary;
 	unsigned roles;		/* enum role: hosts it is for */
@@ -103,6 +108,7 @@ struct recipe {
 					   same host's must have succeeded; else those of all hosts that have it. */
 	const struct step *steps;
 	size_t nsteps;
+	unsigned but_roles;	/* those of its roles' hosts that it is not for */
 };
 
 /* A check of verify: one row of provisioning.md section 6. */

@@ -103,6 +103,7 @@ static struct view view_of(const struct verify *v, const struct spot *sp,
 		.facts = facts,
 		.vault = v->vault,
 		.purge = &none,
+		.artifacts = v->o->artifacts,
 		.run_id = v->run_id,
 	};
 }
@@ -346,6 +347,20 @@ static int lay_out(struct verify *v, size_t nchecks, struct verify_report *ret, 
 	return 0;
 }
 
+/* The operator's machine, as a host that no inventory names. */
+static const struct host operator_machine = {
+	.name = "local", .key = "local", .address = "localhost", .node_name = "local",
+	.internal_ip = "127.0.0.1", .roles = ROLE_LOCAL,
+};
+
+static bool asks_locally(const struct run_options *o)
+{
+	for (size_t i = 0; o->checks[i]; i++)
+		if ((o->checks[i]->roles & ROLE_LOCAL) && check_chosen(o, o->checks[i]))
+			return true;
+	return false;
+}
+
 static void verify_clear(struct verify *v)
 {
 	for (size_t s = 0; s < v->nspots; s++) {
@@ -366,13 +381,15 @@ static int walk_phases(struct verify *v, struct verify_report *report, struct er
 		rc = plan_hosts(v->inv, v->o->limit, &hosts, &v->nspots, e);
 	if (rc < 0)
 		return rc;
-	v->spots = calloc(v->nspots + 1, sizeof(*v->spots));
+	v->spots = calloc(v->nspots + 2, sizeof(*v->spots));
 	if (!v->spots) {
 		v->nspots = 0;
 		return err_set(e, ERR_MEMORY, "out of memory for the hosts");
 	}
 	for (size_t s = 0; s < v->nspots; s++)
 		v->spots[s].host = hosts[s];
+	if (asks_locally(v->o))
+		v->spots[v->nspots++].host = &operator_machine;
 	rc = lay_out(v, nchecks, report, e);
 	for (long phase = -1; rc == 0 && (phase = next_phase(v, phase)) >= 0;) {
 		v->phase = (unsigned)phase;

@@ -101,9 +101,54 @@ printf("source=kernel\nmax_error_us=%d\nsynced=%s\n", $t[3], $r >= 0 && !($t[5] 
 	fi
 }
 
+# reach_one FROM TO: prints "TO how". Where no ping is answered, a port of the kubelet or of ssh is.
+# shellcheck disable=SC2016
+reach_port='exec 3<>"/dev/tcp/$1/$2"'
+reach_one() {
+	how=
+	if ping -n -q -c 3 -i 0.3 -W 2 -I "$1" "$2" >/dev/null 2>&1; then
+		how=ping
+	else
+		case $(ip route get "$2" 2>/dev/null) in
+		*" src $1 "*)
+			for port in 10250 22; do
+				[ -n "$how" ] || ! timeout -k 1 3 bash -c "$reach_port" powerstack "$2" $port 2>/dev/null || how="port $port"
+			done ;;
+		*) how="!its traffic leaves by another address" ;;
+		esac
+	fi
+	echo "$1 $2=$how"
+}
+
+# All at once: a large cluster would take minutes.
+reaches() {
+	for q; do case $q in reach:*) ;; *) continue ;; esac
+		v=${q#reach:}
+		reach_one "${v% *}" "${v#* }" &
+	done
+	wait
+}
+
+live_reach() {
+	case $nl$reached$nl in
+	*"$nl${1#reach:}=!"*)
+		v=$nl$reached$nl
+		v=${v#*"$nl${1#reach:}=!"}
+		unknown "$1" "${v%%"$nl"*}" ;;
+	*"$nl${1#reach:}=$nl"*) no "$1" ;;
+	*"$nl${1#reach:}="*)
+		v=$nl$reached$nl
+		v=${v#*"$nl${1#reach:}="}
+		yes "$1" "${v%%"$nl"*}" ;;
+	*) unknown "$1" 'it could not be tried' ;;
+	esac
+}
+
 live() {
+	case " $*" in *' reach:'*) reached=$(reaches "$@") ;; esac
 	for q; do
 		case $q in
+		reach:*) live_reach "$q" ;;
 		nfs-*:*) live_nfs "$q" ;;
 		clock-offset:*) live_clock "$q" ;;
 		fstab-check:*)

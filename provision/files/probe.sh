@@ -9,6 +9,9 @@
 # host        os                     id version kernel arch hostname systemd boot_id memory (bytes) cgroup (1, 2)
 #                                    memory_cgroup (yes, no) route (interface of the default route, or empty) pi (yes, no)
 # addr        an IPv4 address        "local" when it is configured here
+# iface       an address             the interface that has it
+# node        datadir:name           of K3s' node: ready (True, False, Unknown) why version ip; "not there" while this node
+#                                    has never joined a cluster
 # file        path                   type (f d l b c p s) mode (octal) uid gid size ctime_ns, for f: sha256 mark (yes, no:
 #                                    is one of the first two lines "# managed by powerstack")
 # text        path                   the content, up to 64 KiB
@@ -39,6 +42,7 @@
 # http        port:path              status line, then the first 512 KiB of the body
 # pressure    -                      memory available (bytes) pids pids_max (tasks now, and their limit)
 # btrfs       path                   errors: all device error counters of the Btrfs mounted there, added up
+# reach       from to                how an address answers when it is asked from one of ours: "ping" or "port N"
 # zones       -                      number of RAPL zones in powercap
 # ps          -                      every process's arguments, one a line
 set -eu
@@ -201,6 +205,39 @@ hosts() {
 		out="$out${nl}route=$v"
 		if [ -e /proc/device-tree/model ]; then v=yes; else v=no; fi
 		yes "$q" "$out${nl}pi=$v"
+	done
+}
+
+ifaces() {
+	for q; do case $q in iface:*) ;; *) continue ;; esac
+		if ! v=$(ip -o addr show to "${q#iface:}" 2>/dev/null); then
+			unknown "$q" 'ip failed (package iproute2)'
+			continue
+		fi
+		# 3: eth1    inet 192.168.0.104/24 brd ...
+		v=${v%%"$nl"*}
+		v=${v#*: }
+		v=${v%%[ @]*}
+		if [ -n "$v" ]; then yes "$q" "$v"; else no "$q"; fi
+	done
+}
+
+# Asked with the kubelet's own rights, which see its own node: the same on servers and agents.
+# shellcheck disable=SC2016 # a template of kubectl's
+node_fields='{range .status.conditions[?(@.type=="Ready")]}ready={.status}{"\n"}why={.reason}: {.message}{"\n"}{end}version={.status.nodeInfo.kubeletVersion}{"\n"}{range .status.addresses[?(@.type=="InternalIP")]}ip={.address}{"\n"}{end}'
+nodes() {
+	for q; do case $q in node:*) ;; *) continue ;; esac
+		name=${q##*:}
+		p=${q#node:}
+		p=${p%:*}/agent/kubelet.kubeconfig
+		if ! [ -x /usr/local/bin/k3s ] || ! [ -f "$p" ]; then
+			no "$q"
+		elif v=$(timeout -k 1 15 /usr/local/bin/k3s kubectl --kubeconfig "$p" --request-timeout=10s \
+			get node "$name" -o "jsonpath=$node_fields" 2>&1); then
+			yes "$q" "$v"
+		else
+			yes "$q" "ready=Unknown${nl}why=${v##*"$nl"}"
+		fi
 	done
 }
 
@@ -648,6 +685,8 @@ case " $*" in *' unit:'* | *' clock:'*) gather_clock ;; esac
 packages "$@"
 hosts "$@"
 addrs "$@"
+ifaces "$@"
+nodes "$@"
 files "$@"
 contents "$@"
 look_dirs "$@"
@@ -665,9 +704,9 @@ disks "$@"
 live "$@"
 for q; do
 	case $q in
-	host:* | addr:* | file:* | text:* | dir:* | record:* | records:* | sysctl:* | unit:* | pkg:* | mount:* | fstab:*) ;;
+	host:* | addr:* | iface:* | node:* | file:* | text:* | dir:* | record:* | records:* | sysctl:* | unit:* | pkg:* | mount:* | fstab:*) ;;
 	free:* | exports:* | listen:* | firewall:* | clock:* | blk:*) ;;
-	clock-offset:* | fstab-check:* | nfs-write:* | nfs-read:* | nfs-delete:* | statfs:* | nfsd:* | journal:*) ;;
+	clock-offset:* | fstab-check:* | nfs-write:* | nfs-read:* | nfs-delete:* | statfs:* | nfsd:* | journal:* | reach:*) ;;
 	http:* | pressure:* | btrfs:* | zones:* | ps:*) ;;
 	*) unknown "$q" 'no such kind' ;;
 	esac

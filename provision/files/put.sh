@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # $1 path, $2 mode (octal, no leading 0), $3 owner (USER:GROUP), $4 sha256, $5 size in bytes, $6 "remember" or
-# nothing. stdin: the content.
+# nothing, $7 "previous" to keep the file that was there as $1.previous. stdin: the content.
 # Says "same" (all was as wanted; nothing was read), "fixed" (only mode or owner were not) or "new". What is cut off,
 # damaged or does not fit changes nothing and leaves nothing.
 #
@@ -77,6 +77,11 @@ sum=$(sum_up <"$new")
 chown -- "$3" "$new"
 chmod "$2" -- "$new"
 sync -- "$new"
+# a second name for the old file: at no time is there none at the path itself
+if [ "${7-}" = previous ] && [ -f "$1" ]; then
+	rm -f -- "$1.previous"
+	ln -- "$1" "$1.previous"
+fi
 mv -f -T -- "$new" "$1"
 new=
 sync -- "$dir"

@@ -5,6 +5,9 @@
 #include "provision/engine/step.h"
 
 extern const struct recipe recipe_prereq;
+extern const struct recipe recipe_k3s_control;
+extern const struct recipe recipe_k3s_server;
+extern const struct recipe recipe_k3s_agent;
 extern const struct recipe recipe_disk;
 extern const struct recipe recipe_nfs_server;
 extern const struct recipe recipe_nfs_client;

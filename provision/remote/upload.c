@@ -88,7 +88,7 @@ int session_upload(struct session *s, const struct upload *u, enum upload_did *r
 	snprintf(mode, sizeof(mode), "%o", u->mode & 07777);
 	snprintf(length, sizeof(length), "%llu", (unsigned long long)size);
 	const char *const argv[] = { u->path, mode, u->owner ? u->owner : "root:root", u->sha256 ? u->sha256 : sha256,
-				     length, u->remember ? "remember" : "", NULL };
+				     length, u->remember ? "remember" : "", u->keep_previous ? "previous" : "", NULL };
 	struct cmd cmd = {
 		.script = &script,
 		.argv = argv,

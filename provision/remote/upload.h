@@ -19,6 +19,7 @@ struct upload {
 	int in_fd;
 	bool in_file;
 	const char *sha256;	/* 64 hex digits of the content; NULL: computed here first */
+	bool keep_previous;	/* what was there stays beside it as PATH.previous, until the next one */
 	bool remember;		/* the node records the sum, so that a probe need not read the file for it */
 	unsigned flags;		/* CMD_SUDO */
 	unsigned timeout_s;	/* 0: a minute and a second for every 256 KiB */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "provision/artifact/artifact.h"
 #include "provision/files.h"
 #include "provision/steps/steps.h"
 
@@ -89,10 +90,37 @@ bool plain_word(const char *s)
 	return *s && s[strspn(s, ok)] == '\0';
 }
 
-const char *step_file_path(const struct step *s)
+const char *node_path(const char *pattern, const struct inventory *inv, char room[STEP_PATH_MAX])
+{
+	static const char data[] = "{k3s}";
+	if (strncmp(pattern, data, sizeof(data) - 1) != 0)
+		return pattern;
+	snprintf(room, STEP_PATH_MAX, "%s%s", inv->k3s_server_location, pattern + sizeof(data) - 1);
+	return room;
+}
+
+const char *artifact_path(const struct artifact_arg *a, const struct view *v,
+			  char room[STEP_PATH_MAX])
+{
+	char pattern[STEP_PATH_MAX];
+	const char *at = strstr(a->path, "{artifact}");
+	if (!at)
+		return node_path(a->path, v->inv, room);
+	const struct artifact *which =
+		v->artifacts ? artifacts_find(v->artifacts, a->what, v->host->arch) : NULL;
+	snprintf(pattern, sizeof(pattern), "%.*s%s", (int)(at - a->path), a->path,
+		 which ? which->name : "unknown");
+	if (node_path(pattern, v->inv, room) != room)
+		snprintf(room, STEP_PATH_MAX, "%s", pattern);
+	return room;
+}
+
+const char *step_file_path(const struct step *s, const struct view *v, char room[STEP_PATH_MAX])
 {
 	if (s->ops == &file_ops)
-		return ((const struct file_arg *)s->arg)->path;
+		return node_path(((const struct file_arg *)s->arg)->path, v->inv, room);
+	if (s->ops == &artifact_ops)
+		return artifact_path(s->arg, v, room);
 	if (s->ops == &blob_ops)
 		return ((const struct blob_arg *)s->arg)->path;
 	return NULL;

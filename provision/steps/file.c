@@ -36,10 +36,35 @@ int file_wanted(const struct step *s, const struct view *v, struct buf *ret, str
 	return rc;
 }
 
+static const char *path_of(const struct step *s, const struct view *v, char room[STEP_PATH_MAX])
+{
+	return node_path(arg_of(s)->path, v->inv, room);
+}
+
 static void file_ask(const struct step *s, const struct view *v, struct probe *p)
 {
-	(void)v;
-	probe_ask(p, "file", "%s", arg_of(s)->path);
+	const struct file_arg *a = arg_of(s);
+	char room[STEP_PATH_MAX];
+	probe_ask(p, "file", "%s", path_of(s, v, room));
+	if (a->claim)
+		probe_ask(p, "record", "%s", a->claim);
+	if (a->ask)
+		a->ask(v, p);
+}
+
+/* The mark, or what stands for it. While nothing of the claimed thing is there yet, the file is not ours. */
+static int is_ours(const struct step *s, const struct view *v, const char *mark, bool *ret,
+		   struct err *e)
+{
+	const struct file_arg *a = arg_of(s);
+	const char *claim = NULL;
+	if (!a->claim) {
+		*ret = strcmp(mark, "yes") == 0;
+		return 0;
+	}
+	int rc = fact(v, &claim, e, "record", "%s", a->claim);
+	*ret = claim != NULL;
+	return rc;
 }
 
 static void sum(const struct buf *text, char ret[65])
@@ -67,11 +92,14 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 {
 	const struct file_arg *a = arg_of(s);
 	const char *is = NULL;
-	int rc = fact(v, &is, e, "file", "%s", a->path);
+	char room[STEP_PATH_MAX];
+	const char *path = path_of(s, v, room);
+	bool ours = false;
+	int rc = fact(v, &is, e, "file", "%s", path);
 	if (rc < 0)
 		return rc;
 	if (!is)
-		return found(ret, ABSENT, "'%s' does not exist", a->path);
+		return found(ret, ABSENT, "'%s' does not exist", path);
 	char type[8] = "", mark[8] = "", have[72] = "", mode[16] = "", uid[16] = "", gid[16] = "";
 	facts_field(is, "type", type, sizeof(type));
 	facts_field(is, "mark", mark, sizeof(mark));
@@ -80,14 +108,17 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 	facts_field(is, "uid", uid, sizeof(uid));
 	facts_field(is, "gid", gid, sizeof(gid));
 	if (strcmp(type, "f") != 0)
-		return found(ret, FOREIGN, "'%s' is %s: move it away", a->path, type_word(type));
-	if (strcmp(mark, "yes") != 0)
+		return found(ret, FOREIGN, "'%s' is %s: move it away", path, type_word(type));
+	rc = is_ours(s, v, mark, &ours, e);
+	if (rc < 0)
+		return rc;
+	if (!ours)
 		return found(
 			ret, FOREIGN,
 			"'%s' exists and is not managed by powerstack: move it away, or remove it",
-			a->path);
+			path);
 	if (v->destroying)
-		return found(ret, PRESENT, "'%s' is there", a->path);
+		return found(ret, PRESENT, "'%s' is there", path);
 	AUTO_BUF struct buf text = { 0 };
 	buf_init_secret(&text, FILE_MAX);
 	rc = file_wanted(s, v, &text, e);
@@ -96,14 +127,14 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 	char want[65];
 	sum(&text, want);
 	if (strcmp(want, have) != 0)
-		return found(ret, DRIFTED, "'%s' has other content", a->path);
+		return found(ret, DRIFTED, "'%s' has other content", path);
 	if (strtoul(mode, NULL, 8) != a->mode)
-		return found(ret, DRIFTED, "'%s' has mode %s instead of %04o", a->path, mode,
+		return found(ret, DRIFTED, "'%s' has mode %s instead of %04o", path, mode,
 			     a->mode);
 	if (strcmp(uid, "0") != 0 || strcmp(gid, "0") != 0)
-		return found(ret, DRIFTED, "'%s' belongs to %s:%s instead of root", a->path, uid,
+		return found(ret, DRIFTED, "'%s' belongs to %s:%s instead of root", path, uid,
 			     gid);
-	return found(ret, PRESENT, "'%s' is as wanted", a->path);
+	return found(ret, PRESENT, "'%s' is as wanted", path);
 }
 
 static int file_apply(const struct step *s, struct hand *h, struct err *e)
@@ -123,20 +154,17 @@ static int file_apply(const struct step *s, struct hand *h, struct err *e)
 	buf_addf(&in, "%s\n", hash);
 	if (buf_add(&in, buf_str(&text), text.len) < 0)
 		return err_set(e, ERR_MEMORY, "the text of '%s' is too long", a->path);
-	const char *const args[] = { a->path, mode, NULL };
+	char room[STEP_PATH_MAX];
+	const char *const args[] = { path_of(s, &h->view, room), mode, NULL };
 	return step_script_in(h, "file-put", args, &in, secret, PUT_TIMEOUT_S, e);
 }
 
 static int file_undo(const struct step *s, struct hand *h, struct err *e)
 {
 	const struct file_arg *a = arg_of(s);
-	const char *const args[] = { a->path, a->own_dir ? "dir" : "", NULL };
+	char room[STEP_PATH_MAX];
+	const char *const args[] = { path_of(s, &h->view, room), a->own_dir ? "dir" : "", NULL };
 	return step_script(h, "file-remove", args, PUT_TIMEOUT_S, e);
-}
-
-static const char *file_path(const struct step *s)
-{
-	return arg_of(s)->path;
 }
 
 const struct step_ops file_ops = {
@@ -145,5 +173,5 @@ const struct step_ops file_ops = {
 	.apply = file_apply,
 	.undo = file_undo,
 	.wanted = file_wanted,
-	.wanted_path = file_path,
+	.wanted_path = path_of,
 };

@@ -44,13 +44,17 @@ extern const struct step_ops precondition_ops;
 
 /* ---- a text file of ours, owner root; its second line at the latest is "# managed by powerstack" */
 struct file_arg {
-	const char *path;
+	const char *path;		/* may begin with "{k3s}": see node_path */
 	unsigned mode;
 	/* Its text: the template provision/files/<tmpl> with these names, then what render adds; either
 	 * may be NULL. A row whose text is secret is STEP_SECRET. */
 	const char *tmpl;
 	const struct tmpl_name *names;
 	int (*render)(const struct view *, struct buf *ret, struct err *);
+	/* What the text depends on beside the inventory; NULL: nothing. */
+	void (*ask)(const struct view *, struct probe *);
+	/* The file cannot carry the mark: it is ours when the node has this record. NULL: it carries it. */
+	const char *claim;
 	bool own_dir;		/* its folder is ours: removed when it is empty */
 };
 extern const struct step_ops file_ops;
@@ -92,8 +96,23 @@ struct blob_arg {
 };
 extern const struct step_ops blob_ops;
 
-/* The path of a row that is a file (file_ops, blob_ops), else NULL. */
-const char *step_file_path(const struct step *);
+/* ---- a file of a release, for the node's architecture: what powerstack.lock says, from the cache */
+struct artifact_arg {
+	const char *what;		/* "k3s-images": a row of provision/artifact/ */
+	const char *path;		/* as file_arg's; "{artifact}" at its end is the file's own name */
+	unsigned mode;
+	const char *claim;		/* the record that makes it ours; never NULL */
+	bool keep_previous;		/* the file before this one stays beside it as PATH.previous */
+};
+extern const struct step_ops artifact_ops;
+
+/* A path on a node: "{k3s}" at its beginning becomes the data directory of K3s. Returns pattern or room. */
+const char *node_path(const char *pattern, const struct inventory *inv, char room[STEP_PATH_MAX]);
+/* Where the file of such a row stands for this host. */
+const char *artifact_path(const struct artifact_arg *a, const struct view *v,
+			  char room[STEP_PATH_MAX]);
+/* The path of a row that is a file (file_ops, blob_ops, artifact_ops), else NULL; as node_path. */
+const char *step_file_path(const struct step *, const struct view *, char room[STEP_PATH_MAX]);
 
 /* ---- a mount: one fstab line of ours, mounted */
 enum mount_kind { MOUNT_DISK, MOUNT_NFS };

@@ -140,8 +140,10 @@ static int sysctl_wanted(const struct step *s, const struct view *v, struct buf 
 	return rc;
 }
 
-static const char *sysctl_path(const struct step *s)
+static const char *sysctl_path(const struct step *s, const struct view *v, char room[STEP_PATH_MAX])
 {
+	(void)v;
+	(void)room;
 	return arg_of(s)->path;
 }
 

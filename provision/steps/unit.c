@@ -46,7 +46,8 @@ static int input_check(const struct step *in, const struct view *v, uint64_t sta
 	int rc = in->ops->check(in, v, &f, e);
 	if (rc < 0)
 		return rc;
-	const char *path = step_file_path(in);
+	char room[STEP_PATH_MAX];
+	const char *path = step_file_path(in, v, room);
 	if (f.is != PRESENT)
 		return found(ret, DRIFTED, "it must be restarted when '%s' has changed", path);
 	const char *is = NULL;
@@ -118,6 +119,7 @@ static int unit_apply(const struct step *s, struct hand *h, struct err *e)
 {
 	const struct unit_arg *a = arg_of(s);
 	AUTO_STRV struct strv args = { 0 };
+	char room[STEP_PATH_MAX];
 	int rc = strv_push(&args, a->unit);
 	if (rc == 0)
 		rc = strv_push(&args, a->shared ? "shared" : "ours");
@@ -125,7 +127,7 @@ static int unit_apply(const struct step *s, struct hand *h, struct err *e)
 		rc = strv_pushf(&args, "%u", a->start_s);
 	for (size_t i = 0; a->inputs && a->inputs[i] && rc == 0; i++)
 		if (is_input(a->inputs[i], &h->view))
-			rc = strv_push(&args, step_file_path(a->inputs[i]));
+			rc = strv_push(&args, step_file_path(a->inputs[i], &h->view, room));
 	if (rc < 0)
 		return err_set(e, ERR_MEMORY, "out of memory");
 	return step_script(h, "unit-start", strv_get(&args), 2 * a->start_s + 60, e);

@@ -46,6 +46,29 @@ static int answer_addr(struct fake_host *h, const char *about, struct buf *value
 	return 1;
 }
 
+static int answer_iface(struct fake_host *h, const char *about, struct buf *value)
+{
+	const char *iface = fake_get(h, "addr", about);
+	if (iface)
+		buf_adds(value, iface);
+	return iface != NULL;
+}
+
+/* A node is Ready as soon as its unit runs: with what its configuration said then. */
+static int answer_node(struct fake_host *h, const char *about, struct buf *value)
+{
+	(void)about;
+	const char *version = fake_get(h, "k3s", "version"), *ip = fake_get(h, "k3s", "ip");
+	if (!version)
+		return 0;
+	const struct fake_unit *server = fake_unit_get(h, "k3s.service");
+	const struct fake_unit *agent = fake_unit_get(h, "k3s-agent.service");
+	bool on = (server && server->active) || (agent && agent->active);
+	buf_addf(value, "ready=%s\nwhy=KubeletReady: as it seems\nversion=%s\nip=%s",
+		 on ? "True" : "Unknown", version, ip);
+	return 1;
+}
+
 static bool marked(const struct fake_file *f)
 {
 	return strncmp(f->data, "# managed by powerstack\n", 24) == 0 ||
@@ -304,7 +327,8 @@ const struct fake_question node_questions[] = {
 	{ "sysctl", answer_sysctl },   { "unit", answer_unit },     { "pkg", answer_pkg },
 	{ "mount", answer_mount },     { "fstab", answer_fstab },   { "free", answer_free },
 	{ "exports", answer_exports }, { "listen", answer_listen }, { "firewall", answer_firewall },
-	{ "clock", answer_clock },     { "blk", answer_blk },       { NULL, NULL },
+	{ "clock", answer_clock },     { "blk", answer_blk },       { "iface", answer_iface },
+	{ "node", answer_node },       { NULL, NULL },
 };
 
 /* ---- scripts */
@@ -676,6 +700,61 @@ SCRIPT(ufw_set)
 	return 0;
 }
 
+SCRIPT(k3s_claim)
+{
+	(void)out;
+	(void)err;
+	char text[600];
+	snprintf(text, sizeof(text), "data=%s\nrole=%s\n", c->argv[0], c->argv[1]);
+	record(h, "k3s", text);
+	return 0;
+}
+
+SCRIPT(k3s_links)
+{
+	(void)out;
+	(void)err;
+	static const char *const links[] = { "/usr/local/bin/kubectl", "/usr/local/bin/crictl",
+					     "/usr/local/bin/ctr" };
+	(void)c;
+	for (size_t i = 0; i < COUNT(links); i++)
+		fake_file_put(h, links[i], 'l', "k3s", 3, 0777, "root:root");
+	return 0;
+}
+
+/* k3s-wait.sh: unit, data directory, node, version, seconds */
+SCRIPT(k3s_wait)
+{
+	(void)out;
+	const struct fake_unit *u = fake_unit_get(h, c->argv[0]);
+	const struct fake_file *f = fake_file_get(h, "/etc/rancher/k3s/config.yaml");
+	const char *at = f ? strstr(f->data, "\nnode-ip: \"") : NULL;
+	char ip[64] = "";
+	if (!u || !u->active || !at || sscanf(at, "\nnode-ip: \"%63[^\"]", ip) != 1) {
+		buf_adds(err, "the node has not joined the cluster yet\n");
+		return 1;
+	}
+	fake_set(h, "k3s", "version", c->argv[3]);
+	fake_set(h, "k3s", "ip", ip);
+	return 0;
+}
+
+SCRIPT(k3s_uninstall)
+{
+	(void)out;
+	(void)err;
+	(void)c;
+	static const char *const gone[] = { "/usr/local/bin/kubectl", "/usr/local/bin/crictl",
+					    "/usr/local/bin/ctr" };
+	for (size_t i = 0; i < COUNT(gone); i++)
+		if (fake_file_get(h, gone[i]))
+			fake_file_remove(h, gone[i]);
+	fake_unset(h, "k3s", "version");
+	fake_unset(h, "k3s", "ip");
+	forget(h, "k3s");
+	return 0;
+}
+
 const struct fake_script node_scripts[] = {
 	{ "file-put", file_put, false },
 	{ "put", put, false },
@@ -692,6 +771,10 @@ const struct fake_script node_scripts[] = {
 	{ "disk-wipe", disk_wipe, false },
 	{ "export-set", export_set, false },
 	{ "ufw-set", ufw_set, false },
+	{ "k3s-claim", k3s_claim, false },
+	{ "k3s-links", k3s_links, false },
+	{ "k3s-wait", k3s_wait, false },
+	{ "k3s-uninstall", k3s_uninstall, false },
 	{ NULL, NULL, false },
 };
 

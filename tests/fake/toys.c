@@ -154,11 +154,11 @@ static int toy_wanted(const struct step *s, const struct view *v, struct buf *re
 		       0;
 }
 
-static const char *toy_path(const struct step *s)
+static const char *toy_path(const struct step *s, const struct view *v, char room[STEP_PATH_MAX])
 {
-	static _Thread_local char path[100];
-	snprintf(path, sizeof(path), "/thing/%s", ((const struct toy *)s->arg)->name);
-	return path;
+	(void)v;
+	snprintf(room, STEP_PATH_MAX, "/thing/%s", ((const struct toy *)s->arg)->name);
+	return room;
 }
 
 const struct step_ops toy_ops = {

@@ -27,7 +27,8 @@ static void net_clear(struct fake_net **net)
 
 static bool is_name(const char *s)
 {
-	return s && *s && s[strspn(s, "abcdefghijklmnopqrstuvwxyz-")] == '\0';
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz", rest[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	return s && strspn(s, letters) && s[strspn(s, rest)] == '\0';
 }
 
 int law_names(const struct law_world *w, struct err *e)
@@ -105,6 +106,7 @@ static int walk(const struct law_world *w, struct fake_net *net, enum walk walk,
 		.open = fake_open,
 		.open_ctx = net,
 		.recipes = w->recipes,
+		.artifacts = w->artifacts,
 		.purge = walk == WALK_DESTROY ? w->purge : NULL,
 		.diff = diff,
 		.watcher = l ? &watcher : NULL,
@@ -343,6 +345,7 @@ int law_foreign(const struct law_world *w, struct err *e)
 			for (size_t k = 0; k < r->nsteps; k++) {
 				const struct step *s = &r->steps[k];
 				if ((r->roles & w->inv->hosts[h].roles) &&
+				    !(r->but_roles & w->inv->hosts[h].roles) &&
 				    (!s->when || s->when(w->inv, &w->inv->hosts[h])))
 					MUST(foreign_step(w, h, r, s, e));
 			}

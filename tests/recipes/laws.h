@@ -17,6 +17,7 @@
 struct law_world {
 	const struct inventory *inv;
 	const struct vault *vault;			/* may be NULL */
+	struct artifacts *artifacts;			/* may be NULL */
 	const struct recipe *const *recipes;
 	const struct purge *purge;			/* for destroy; may be NULL */
 	/* Bare machines, as they come from the shop; the law frees them. */
@@ -31,7 +32,7 @@ struct law_world {
 	bool (*may_stay)(void *ctx, const char *line);
 };
 
-/* Names are [a-z-]+ and unique, parts and sentences are there, `after` names exist and make no circle. */
+/* Names are [a-z][a-z0-9-]* and unique, parts and sentences are there, `after` names exist and make no circle. */
 int law_names(const struct law_world *w, struct err *e);
 /* Every step can be asked and checked; what can be applied can be undone or says why not. */
 int law_undo_or_reason(const struct law_world *w, struct err *e);

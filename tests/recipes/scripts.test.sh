@@ -62,8 +62,8 @@ for s in $scripts; do
 	dash -n "out/release/provision/files/$s" || wrong="$wrong $s"
 done
 is "$wrong" '' 'every script is one for sh'
-used=$(grep -rho 'script[a-z_]*(h, "[a-z-]*"\|run_on_disk(h, "[a-z-]*"\|files_text("[a-z]*\.sh")' provision --include='*.c' |
-	sed 's/.*"\(.*\)".*/\1/; s/\.sh$//' | sort -u)
+used=$(grep -rho 'script[a-z_]*(h, "[a-z0-9-]*"\|script_text("[a-z0-9-]*\|run_on_disk(h, "[a-z-]*"\|files_text("[a-z]*\.sh")' provision --include='*.c' |
+	sed 's/.*("*\(h, \)*"*\([a-z0-9.-]*\).*/\2/; s/\.sh$//' | sort -u)
 is "$(for s in $used; do [ -e "provision/files/$s.sh" ] || echo "$s"; done)" '' 'every script that is run is there'
 is "$(for s in $scripts; do echo "${s%.sh}"; done | grep -vxF "$used")" '' 'every script that is there is run'
 # one argument of a command line holds 128 KiB, quoting included
@@ -405,5 +405,152 @@ run export-set on /mnt/data
 run export-set off /mnt/data
 is "$(cat /var/log/shims)" 'exportfs -ra
 exportfs -u 192.168.0.0/24:/mnt/data' 'exports of our path only are taken back'
+
+# ---- K3s: what it leaves running, mounted and configured, and what is not its own
+mkdir -p "$tmp/run" "$tmp/local" "$tmp/far" "$tmp/volume"
+mount --bind "$tmp/run" /run
+mount --bind "$tmp/local" /usr/local/bin
+cat >"$tmp/bin/systemctl" <<'SHIM'
+#!/bin/sh
+echo "systemctl $*" >>/var/log/shims
+SHIM
+chmod 755 "$tmp/bin/systemctl"
+data=/var/lib/rancher/k3s
+touch /usr/local/bin/k3s
+out=$(run k3s-claim $data server 2>&1)
+is "$? $(ls /var/lib/powerstack 2>/dev/null)" '1 ' "somebody else's K3s is not claimed"
+like "$out" '/usr/local/bin/k3s.* is there already' 'and named'
+rm -f /usr/local/bin/k3s
+run k3s-claim $data server
+is "$? $(cat /var/lib/powerstack/k3s)" "0 data=$data
+role=server" 'a free node is claimed'
+touch /usr/local/bin/k3s $data/server/db
+run k3s-claim $data server
+is "$?" 0 'twice is nothing'
+printf '#!/bin/sh\n' >/usr/local/bin/crictl
+chmod 755 /usr/local/bin/crictl
+run k3s-links
+for l in kubectl crictl ctr; do
+	case $l$(PATH=/usr/sbin:/usr/bin:/sbin:/bin command -v $l) in kubectl | ctr) want=k3s ;; *) want= ;; esac
+	is "$(readlink /usr/local/bin/$l)" "$want" "$l is linked only where no such command is"
+done
+
+leave_running() { # as K3s does when it is stopped
+	mkdir -p $data/data/1/bin $data/agent/etc $data/storage/pvc-1 /var/lib/kubelet/pods/1/volumes/nfs /run/k3s/containerd/x
+	bash -c "exec -a $data/data/1/bin/containerd-shim-runc-v2 bash -c 'sleep 300 & echo \$! >$tmp/child; wait'" &
+	shim=$!
+	mount -t tmpfs shm /run/k3s/containerd/x
+	mount --bind "$tmp/far" /var/lib/kubelet/pods/1/volumes/nfs
+	echo kept >"$tmp/far/file"
+	ip link add cni0 type dummy 2>/dev/null || ip link add cni0 type bridge 2>/dev/null
+	until [ -s "$tmp/child" ]; do sleep 0.1; done
+}
+gone() { # within three seconds
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+		: "$i"
+		[ -e "/proc/$1" ] && [ "$(sed -n 's/^State:.\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null)" != Z ] || return 0
+		sleep 0.2
+	done
+	return 1
+}
+leave_running
+sleep 300 &
+bystander=$!
+run k3s-killall $data
+is "$?" 0 'what K3s left running is ended'
+run_ok 'a shim' gone "$shim"
+run_ok 'and what it started' gone "$(cat "$tmp/child")"
+run_ok 'no other process' kill -0 $bystander
+kill $bystander
+is "$(grep -c -e /run/k3s -e /var/lib/kubelet /proc/self/mountinfo)" 0 'nothing of it is mounted'
+is "$(cat "$tmp/far/file")" kept 'what was mounted is untouched'
+is "$(ip link show cni0 2>/dev/null)" '' 'its interfaces are gone'
+run_ok 'its data is not' test -e $data/server/db
+
+rm -f "$tmp/child"
+leave_running
+echo volume >$data/storage/pvc-1/file
+mkdir -p /etc/rancher/node
+touch /etc/rancher/node/password /etc/systemd/system/k3s.service /etc/rancher/k3s/k3s.yaml
+run k3s-uninstall $data ''
+is "$?" 0 'K3s is taken off'
+is "$(cd $data && find . -type f)" './storage/pvc-1/file' 'but the volumes of its storage'
+is "$(cat "$tmp/far/file")" kept 'what pods had mounted is untouched'
+is "$(ls -A /usr/local/bin) $(ls -d /etc/rancher /var/lib/kubelet /run/k3s /etc/systemd/system/k3s.service /var/lib/powerstack 2>/dev/null)" \
+	'crictl ' 'and nothing else of it is left'
+gone "$shim"
+# a disk of the owner's as the data directory, another below the storage
+mkdir -p $data
+mount -t tmpfs disk $data
+run k3s-claim $data agent
+mkdir -p $data/storage $data/agent/containerd
+mount --bind "$tmp/volume" $data/storage
+echo volume >$data/storage/file
+run k3s-uninstall $data ''
+is "$? $(ls -A $data) $(cat "$tmp/volume/file")" '0 storage volume' "what the owner mounted there stays mounted, and the volumes' data stays"
+run k3s-uninstall $data data
+is "$? $(ls -A $data) $(ls -A "$tmp/volume")" '0 storage ' 'until its removal is asked for'
+umount $data/storage $data
+run k3s-uninstall /var ''
+is "$?" 1 'no folder of the system is taken for its data'
+
+# ---- who reaches whom
+is "$(probe 'reach:127.0.0.1 127.0.0.2')" '=reach:127.0.0.1 127.0.0.2=ping
+=probe=complete' 'an address that answers'
+ip addr add 198.51.100.1/24 dev lo
+is "$(probe 'reach:198.51.100.1 198.51.100.9' 'reach:127.0.0.1 127.0.0.3' | grep -v complete)" '=reach:198.51.100.1 198.51.100.9=ping
+=reach:127.0.0.1 127.0.0.3=ping' 'several at once'
+printf '#!/bin/sh\nexit 1\n' >"$tmp/bin/ping"
+chmod 755 "$tmp/bin/ping"
+perl -MIO::Socket::INET -e 'my $l = IO::Socket::INET->new(LocalAddr => "127.0.0.2", LocalPort => 22, Listen => 1) or die; $l->accept' &
+listener=$!
+sleep 0.5
+is "$(probe 'reach:127.0.0.1 127.0.0.2')" '=reach:127.0.0.1 127.0.0.2=port 22
+=probe=complete' 'without pings, a port that answers'
+kill $listener 2>/dev/null
+like "$(probe 'reach:127.0.0.1 203.0.113.9' | head -1)" '^[-!]reach:127.0.0.1 203.0.113.9' 'one that does not is told'
+
+# ---- the node in the cluster, as a kubectl tells it
+mkdir -p $data/agent
+{ ip link add eth7 type dummy || ip link add eth7 type bridge; } 2>/dev/null
+ip addr add 192.0.2.7/24 dev eth7
+is "$(probe iface:192.0.2.7 iface:192.0.2.8)" '=iface:192.0.2.7=eth7
+-iface:192.0.2.8
+=probe=complete' 'the interface of an address'
+is "$(probe node:$data:n1)" '-node:/var/lib/rancher/k3s:n1
+=probe=complete' 'a node that never joined'
+touch $data/agent/kubelet.kubeconfig
+cat >/usr/local/bin/k3s <<'SHIM'
+#!/bin/sh
+echo "$*" >/var/log/k3s.args
+[ ! -e /var/log/refused ] || { echo 'The connection to the server was refused' >&2; exit 1; }
+cat /var/log/k3s.says
+SHIM
+chmod 755 /usr/local/bin/k3s
+printf 'ready=True\nwhy=KubeletReady: fine\nversion=v1\nip=192.0.2.7' >/var/log/k3s.says
+is "$(probe node:$data:n1 | head -2)" '=node:/var/lib/rancher/k3s:n1=ready=True
+why=KubeletReady: fine' 'a node that is Ready'
+touch /var/log/refused
+like "$(probe node:$data:n1)" '^why=The connection to the server was refused$' 'a server that cannot be reached is told'
+cat >"$tmp/bin/systemctl" <<'SHIM'
+#!/bin/sh
+cat /var/log/restarts 2>/dev/null || echo 0
+SHIM
+out=$(run k3s-wait k3s.service $data n1 v1 3 2>&1)
+is "$?" 1 'a node that does not become Ready is waited for, but not for ever'
+like "$out" "node 'n1' is not Ready with v1 after 3 s: The connection" 'with the last reason'
+rm -f /var/log/refused
+printf 'True KubeletReady: fine|v0' >/var/log/k3s.says
+like "$(run k3s-wait k3s.service $data n1 v1 1 2>&1)" 'it is Ready, but runs v0' 'nor one with another version'
+(sleep 1; printf 'True KubeletReady: fine|v1' >/var/log/k3s.says) &
+run k3s-wait k3s.service $data n1 v1 10
+is "$?" 0 'one that becomes Ready is'
+printf 'False KubeletNotReady: no network|v1' >/var/log/k3s.says
+echo 1 >/var/log/restarts
+(sleep 1; echo 4 >/var/log/restarts) &
+out=$(run k3s-wait k3s.service $data n1 v1 30 2>&1)
+is "$?" 1 'a unit that starts again and again is not waited for'
+like "$out" "started 3 times" 'and told'
+wait
 
 done_testing

@@ -2,6 +2,7 @@
 /* Every judge: what it passes, and each thing it must not pass. */
 #include <criterion/criterion.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "provision/checks/checks.h"
@@ -11,7 +12,40 @@ struct answer_row {
 	const char *question, *value;
 };
 
+#define NODE(name, ip, status)                                                                       \
+	"{\"metadata\":{\"name\":\"" name "\",\"annotations\":{\"k3s.io/internal-ip\":\"" ip "\"}},"        \
+	"\"status\":{\"addresses\":[{\"type\":\"Hostname\",\"address\":\"" name "\"},{\"type\":\"InternalIP\"," \
+	"\"address\":\"" ip "\"}],\"conditions\":[{\"type\":\"MemoryPressure\",\"status\":\"False\"},{\"type\":" \
+	"\"Ready\",\"status\":\"" status "\",\"message\":\"as it says\"}]}}"
+#define LIST(items) "{\"items\":[" items "]}"
+#define LEASE(name, at) "{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"renewTime\":\"" at "\"}}"
+#define POD(name, status, owner)                                                                      \
+	"{\"metadata\":{\"namespace\":\"ns\",\"name\":\"" name "\",\"ownerReferences\":[{\"kind\":\"" owner  \
+	"\"}]},\"status\":{" status "}}"
+#define RUNS "\"phase\":\"Running\",\"containerStatuses\":[{\"ready\":true,\"state\":{\"running\":{}}}]"
+#define DEPLOYMENT(name, status)                                                                      \
+	"{\"metadata\":{\"name\":\"" name "\"},\"status\":{\"conditions\":[{\"type\":\"Available\",\"status\":\"" \
+	status "\",\"message\":\"so it is\"}]}}"
+#define NODES "api:/api/v1/nodes"
+#define LEASES "api:/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+#define PODS "api:/api/v1/pods?limit=500"
+#define DEPLOYMENTS "api:/apis/apps/v1/namespaces/kube-system/deployments"
+
 static const struct answer_row well[] = {
+	{ NODES, LIST(NODE("w", "192.168.0.2", "True") "," NODE("c", "192.168.0.1", "True")) },
+	{ LEASES, LIST(LEASE("c", "@now") "," LEASE("w", "@now")) },
+	{ PODS, LIST(POD("a", RUNS, "ReplicaSet") "," POD("b", "\"phase\":\"Succeeded\"", "Job") ","
+		     POD("b2", "\"phase\":\"Failed\"", "Job")) },
+	{ DEPLOYMENTS, LIST(DEPLOYMENT("coredns", "True") "," DEPLOYMENT("metrics-server", "True") ","
+			    DEPLOYMENT("local-path-provisioner", "True") "," DEPLOYMENT("traefik", "True")) },
+	{ "api:/api/v1/namespaces", LIST("{}") },
+	{ "unit:k3s.service", "ActiveState=active\nSubState=running\nUnitFileState=enabled\nNRestarts=0" },
+	{ "unit:k3s-agent.service", "ActiveState=active\nSubState=running\nUnitFileState=enabled\nNRestarts=0" },
+	{ "reach:192.168.0.1 192.168.0.2", "ping" },
+	{ "reach:192.168.0.2 192.168.0.1", "ping" },
+	{ "tcp:160.85.30.104 6443", "open" },
+	{ "host:os", "kernel=6.1.0\narch=amd64\ncgroup=2" },
+	{ "node:/var/lib/rancher/k3s:c", "ready=True\nversion=v1.30.2+k3s1" },
 	{ "sysctl:kernel/perf_event_paranoid", "-1" },
 	{ "text:/etc/sysctl.d/90-powerstack.conf", "# managed by powerstack\nkernel.perf_event_paranoid = -1\n" },
 	{ "clock-offset:-", "source=chrony\noffset_s=-0.000012\nsynced=yes" },
@@ -42,12 +76,14 @@ static const struct answer_row well[] = {
 };
 
 static const struct host hosts[] = {
-	{ .name = "c", .roles = ROLE_SERVER | ROLE_CONTROL, .internal_ip = "192.168.0.1", .disk = "/dev/disk/by-id/d" },
-	{ .name = "w", .roles = ROLE_AGENT, .internal_ip = "192.168.0.2" },
+	{ .name = "c", .node_name = "c", .arch = "amd64", .roles = ROLE_SERVER | ROLE_CONTROL, .internal_ip = "192.168.0.1", .disk = "/dev/disk/by-id/d" },
+	{ .name = "w", .node_name = "w", .arch = "amd64", .roles = ROLE_AGENT, .internal_ip = "192.168.0.2" },
 };
 static const struct inventory inv = {
 	.hosts = hosts, .nhosts = 2, .control = &hosts[0], .export_path = "/mnt/data",
 	.nfs_network = "192.168.0.0/24", .nfs_server = "192.168.0.1", .exporter_port = 9102,
+	.cluster_name = "powerstack", .api_endpoint = "160.85.30.104", .api_port = 6443,
+	.k3s_version = "v1.30.2+k3s1", .k3s_server_location = "/var/lib/rancher/k3s",
 };
 
 static const struct answer_row *find(const struct answer_row *rows, size_t n, const char *q)
@@ -56,6 +92,20 @@ static const struct answer_row *find(const struct answer_row *rows, size_t n, co
 		if (strcmp(rows[i].question, q) == 0)
 			return &rows[i];
 	return NULL;
+}
+
+/* The value, "@now" in it replaced by the time as the API writes it. */
+static void add_with_now(struct buf *b, const char *value)
+{
+	char now[40];
+	time_t t = time(NULL);
+	struct tm tm;
+	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%S.000000Z", gmtime_r(&t, &tm));
+	for (const char *at; (at = strstr(value, "@now")); value = at + 4) {
+		buf_add(b, value, (size_t)(at - value));
+		buf_adds(b, now);
+	}
+	buf_adds(b, value);
 }
 
 static enum verdict judge(const struct check *c, const struct answer_row *other, size_t nother,
@@ -75,8 +125,10 @@ static enum verdict judge(const struct check *c, const struct answer_row *other,
 			r = find(well, COUNT(well), q);
 		if (r && r->value && r->value[0] == '!')
 			buf_addf(&b, "!%s=%s", q, r->value + 1);
-		else if (r && r->value)
-			buf_addf(&b, "=%s=%s", q, r->value);
+		else if (r && r->value) {
+			buf_addf(&b, "=%s=", q);
+			add_with_now(&b, r->value);
+		}
 		else
 			buf_addf(&b, "-%s", q);
 		buf_addc(&b, '\0');
@@ -93,20 +145,31 @@ static enum verdict judge(const struct check *c, const struct answer_row *other,
 	return verdict;
 }
 
-Test(checks, all_is_well)
+static void passes(const struct check *const *c)
 {
-	for (size_t i = 0; checks[i]; i++) {
+	for (size_t i = 0; c[i]; i++) {
 		/* on a worker the mount is the share; after the delete no file is left */
 		const struct answer_row worker[] = { { "mount:/mnt/data", "source=192.168.0.1:/mnt/data\ntype=nfs4" },
 						     { "fstab:/mnt/data", "n=1\nspec=192.168.0.1:/mnt/data\ntype=nfs4" } };
 		const struct answer_row gone[] = { { "nfs-read:77:/mnt/data", NULL } };
 		char why[400] = "";
-		bool at_worker = checks[i]->roles == ROLE_AGENT;
-		enum verdict got = judge(checks[i], at_worker ? worker : gone,
-					 at_worker ? 2 : checks[i] == &check_b2_9_gone, NULL, why, sizeof(why));
-		cr_assert_eq(got, CHECK_PASS, "%s: %s", checks[i]->id, why);
-		cr_assert_neq(why[0], '\0', "%s gives no evidence", checks[i]->id);
+		bool at_worker = c[i]->roles == ROLE_AGENT;
+		enum verdict got = judge(c[i], at_worker ? worker : gone,
+					 at_worker ? 2 : c[i] == &check_b2_9_gone, NULL, why, sizeof(why));
+		cr_assert_eq(got, CHECK_PASS, "%s: %s", c[i]->id, why);
+		cr_assert_neq(why[0], '\0', "%s gives no evidence", c[i]->id);
 	}
+}
+
+Test(checks, all_is_well)
+{
+	/* B1.12 and B1.13 judge by the recipe's own rows: tests/recipes */
+	static const struct check *const cluster[] = {
+		&check_b1_1, &check_b1_2, &check_b1_3, &check_b1_4,  &check_b1_5,  &check_b1_6, &check_b1_7,
+		&check_b1_8, &check_b1_9, &check_b1_10, &check_b1_11, &check_x5,    NULL,
+	};
+	passes(checks);
+	passes(cluster);
 }
 
 Test(checks, each_fault_is_found_and_named)
@@ -116,6 +179,37 @@ Test(checks, each_fault_is_found_and_named)
 		struct answer_row row;
 		const char *says;
 	} cases[] = {
+		{ &check_b1_1, { NODES, LIST(NODE("c", "192.168.0.1", "True")) }, "'w' (192.168.0.2) is not in the cluster" },
+		{ &check_b1_1, { NODES, LIST(NODE("c", "192.168.0.1", "True") "," NODE("v", "192.168.0.2", "True")) }, "'w' is called 'v'" },
+		{ &check_b1_1, { NODES, LIST(NODE("c", "192.168.0.1", "True") "," NODE("w", "192.168.0.2", "True") ","
+					     NODE("x", "192.168.0.3", "True")) }, "'x' (192.168.0.3) is in the cluster and not" },
+		{ &check_b1_1, { NODES, "!connection refused" }, "connection refused" },
+		{ &check_b1_1, { NODES, "<html>" }, "no JSON" },
+		{ &check_b1_2, { NODES, LIST(NODE("c", "192.168.0.1", "True") "," NODE("w", "192.168.0.2", "False")) },
+		  "'w' is not Ready: as it says" },
+		{ &check_b1_2, { LEASES, LIST(LEASE("c", "@now") "," LEASE("w", "2024-01-01T00:00:00.000000Z")) }, "s old" },
+		{ &check_b1_2, { LEASES, LIST(LEASE("c", "@now")) }, "'w' has no heartbeat" },
+		{ &check_b1_3, { NODES, LIST(NODE("c", "192.168.0.1", "True") "," NODE("w", "10.0.2.15", "True")) },
+		  "InternalIP 10.0.2.15 instead of 192.168.0.2" },
+		{ &check_b1_4, { "unit:k3s.service", "ActiveState=activating\nSubState=auto-restart\nUnitFileState=enabled\nNRestarts=9" },
+		  "activating (auto-restart)" },
+		{ &check_b1_5, { "unit:k3s-agent.service", "ActiveState=active\nSubState=running\nUnitFileState=disabled\nNRestarts=0" },
+		  "disabled" },
+		{ &check_b1_6, { PODS, LIST(POD("a", RUNS, "ReplicaSet") ","
+					    POD("b", "\"phase\":\"Pending\",\"containerStatuses\":[{\"ready\":false,\"state\":"
+						     "{\"waiting\":{\"reason\":\"ImagePullBackOff\"}}}]", "ReplicaSet")) },
+		  "1 of 2 pods: ns/b: ImagePullBackOff" },
+		{ &check_b1_6, { PODS, LIST(POD("a", "\"phase\":\"Failed\",\"reason\":\"Evicted\"", "ReplicaSet")) }, "Evicted" },
+		{ &check_b1_6, { PODS, LIST(POD("a", "\"phase\":\"Running\"", "ReplicaSet")) }, "nothing is known" },
+		{ &check_b1_7, { DEPLOYMENTS, LIST(DEPLOYMENT("coredns", "False")) }, "coredns is not available: so it is" },
+		{ &check_b1_7, { DEPLOYMENTS, LIST(DEPLOYMENT("coredns", "True")) }, "metrics-server is not available: there is no" },
+		{ &check_b1_8, { "api:/api/v1/namespaces", "!https://x: status 401: Unauthorized" }, "401" },
+		{ &check_b1_9, { PODS, NULL }, "not served" },
+		{ &check_b1_10, { "reach:192.168.0.1 192.168.0.2", NULL }, "no answer" },
+		{ &check_b1_11, { "tcp:160.85.30.104 6443", "refused" }, "nothing listens" },
+		{ &check_b1_11, { "tcp:160.85.30.104 6443", "filtered" }, "VPN" },
+		{ &check_x5, { "node:/var/lib/rancher/k3s:c", "ready=True\nversion=v1.29.0+k3s1" }, "K3s v1.29.0+k3s1 (wanted v1.30.2+k3s1)" },
+		{ &check_x5, { "host:os", "kernel=6.1.0\narch=arm64\ncgroup=2" }, "arm64 (wanted amd64)" },
 		{ &check_s1, { "sysctl:kernel/perf_event_paranoid", "4" }, "is 4, not -1" },
 		{ &check_s1, { "text:/etc/sysctl.d/90-powerstack.conf", NULL }, "lost at the next boot" },
 		{ &check_s1, { "text:/etc/sysctl.d/90-powerstack.conf", "# nothing" }, "does not set it" },

@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* B1: the cluster, as the operator's machine sees it through the kubeconfig, and as its nodes do. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "provision/checks/checks.h"
+#include "provision/recipes/recipes.h"
+
+#define WAIT_S 300
+#define HEARTBEAT_S 60
+#define NODES "/api/v1/nodes"
+#define LEASES "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+#define PODS "/api/v1/pods?limit=500"
+#define NAMESPACES "/api/v1/namespaces"
+#define DEPLOYMENTS "/apis/apps/v1/namespaces/kube-system/deployments"
+
+/* ---- reading objects */
+
+/* The value at a path of keys; NULL when any is missing. Borrowed from o. */
+static struct json_object *at(struct json_object *o, const char *const *keys)
+{
+	for (size_t i = 0; keys[i] && o; i++)
+		if (!json_object_object_get_ex(o, keys[i], &o))
+			return NULL;
+	return o;
+}
+#define AT(o, ...) at(o, (const char *const[]){ __VA_ARGS__, NULL })
+
+static const char *text(struct json_object *o)
+{
+	return o && json_object_get_type(o) == json_type_string ? json_object_get_string(o) : "";
+}
+
+static size_t length(struct json_object *list)
+{
+	return list && json_object_get_type(list) == json_type_array ?
+		       json_object_array_length(list) :
+		       0;
+}
+
+static const char *name_of(struct json_object *o)
+{
+	return text(AT(o, "metadata", "name"));
+}
+
+/* The element of a list whose KEY is VALUE. */
+static struct json_object *element(struct json_object *list, const char *key, const char *value)
+{
+	for (size_t i = 0; i < length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		if (strcmp(text(AT(o, key)), value) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+/* The answer to api:PATH as an object to json_object_put; NULL with the verdict and why. */
+static struct json_object *answer(const struct view *v, const char *path, enum verdict *ret,
+				  char *why, size_t size)
+{
+	const char *body = check_answer(v, "api", path, "is not served by this cluster", ret, why, size);
+	if (!body)
+		return NULL;
+	struct json_object *o = json_tokener_parse(body);
+	if (!o)
+		*ret = check_says(CHECK_FAIL, why, size, "the API's answer to %s is no JSON", path);
+	return o;
+}
+
+static void put(struct json_object **o)
+{
+	json_object_put(*o);
+}
+#define AUTO_JSON __attribute__((cleanup(put)))
+
+static const char *internal_ip(struct json_object *node)
+{
+	return text(AT(element(AT(node, "status", "addresses"), "type", "InternalIP"), "address"));
+}
+
+/* The node of a host: by its address in the cluster, which names cannot hide; else by name. */
+static struct json_object *node_of(struct json_object *list, const struct host *h)
+{
+	struct json_object *items = AT(list, "items");
+	for (size_t i = 0; i < length(items); i++) {
+		struct json_object *o = json_object_array_get_idx(items, i);
+		if (strcmp(internal_ip(o), h->internal_ip) == 0)
+			return o;
+	}
+	for (size_t i = 0; i < length(items); i++) {
+		struct json_object *o = json_object_array_get_idx(items, i);
+		if (strcmp(name_of(o), h->node_name) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+static void ask_nodes(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	(void)v;
+	probe_ask(p, "api", NODES);
+}
+
+/* ---- B1.1 */
+
+static enum verdict b1_1_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	AUTO_JSON struct json_object *nodes = answer(v, NODES, &bad, why, size);
+	if (!nodes)
+		return bad;
+	for (size_t i = 0; i < v->inv->nhosts; i++) {
+		const struct host *h = &v->inv->hosts[i];
+		struct json_object *n = node_of(nodes, h);
+		if (!n)
+			return check_says(CHECK_FAIL, why, size, "host '%s' (%s) is not in the cluster",
+					  h->name, h->internal_ip);
+		if (strcmp(name_of(n), h->node_name) != 0)
+			return check_says(CHECK_FAIL, why, size, "host '%s' is called '%s' in the cluster",
+					  h->name, name_of(n));
+	}
+	struct json_object *items = AT(nodes, "items");
+	for (size_t i = 0; i < length(items); i++) {
+		struct json_object *n = json_object_array_get_idx(items, i);
+		bool known = false;
+		for (size_t k = 0; k < v->inv->nhosts && !known; k++)
+			known = node_of(nodes, &v->inv->hosts[k]) == n;
+		if (!known)
+			return check_says(CHECK_FAIL, why, size,
+					  "node '%s' (%s) is in the cluster and not in the inventory",
+					  name_of(n), internal_ip(n));
+	}
+	return check_says(CHECK_PASS, why, size, "%zu nodes, as in the inventory", v->inv->nhosts);
+}
+
+const struct check check_b1_1 = {
+	"B1.1", "k3s", "the cluster's nodes are the inventory's", ROLE_LOCAL, 0, WAIT_S, ask_nodes, b1_1_judge,
+};
+
+/* ---- B1.2: the condition, and that somebody still renews it */
+
+static void b1_2_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	ask_nodes(c, v, p);
+	probe_ask(p, "api", LEASES);
+}
+
+/* Seconds since an RFC 3339 time in UTC; negative when it is none. */
+static double age(const char *at)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(at, "%Y-%m-%dT%H:%M:%S", &tm);
+	return end ? difftime(time(NULL), timegm(&tm)) : -1;
+}
+
+static enum verdict b1_2_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	AUTO_JSON struct json_object *nodes = answer(v, NODES, &bad, why, size);
+	AUTO_JSON struct json_object *leases = nodes ? answer(v, LEASES, &bad, why, size) : NULL;
+	if (!leases)
+		return bad;
+	double oldest = 0;
+	for (size_t i = 0; i < v->inv->nhosts; i++) {
+		const struct host *h = &v->inv->hosts[i];
+		struct json_object *n = node_of(nodes, h), *lease = NULL;
+		struct json_object *ready = element(AT(n, "status", "conditions"), "type", "Ready");
+		if (!ready || strcmp(text(AT(ready, "status")), "True") != 0)
+			return check_says(CHECK_FAIL, why, size, "node '%s' is not Ready: %s", h->name,
+					  ready ? text(AT(ready, "message")) : "nothing is known of it");
+		struct json_object *items = AT(leases, "items");
+		for (size_t k = 0; k < length(items) && !lease; k++)
+			if (strcmp(name_of(json_object_array_get_idx(items, k)), name_of(n)) == 0)
+				lease = json_object_array_get_idx(items, k);
+		double s = age(text(AT(lease, "spec", "renewTime")));
+		if (!lease || s < -HEARTBEAT_S)
+			return check_says(CHECK_FAIL, why, size, "node '%s' has no heartbeat", h->name);
+		if (s > HEARTBEAT_S)
+			return check_says(CHECK_FAIL, why, size,
+					  "node '%s' is Ready by its last report, which is %.0f s old",
+					  h->name, s);
+		oldest = s > oldest ? s : oldest;
+	}
+	return check_says(CHECK_PASS, why, size, "%zu nodes Ready, heartbeats at most %.0f s old",
+			  v->inv->nhosts, oldest);
+}
+
+const struct check check_b1_2 = {
+	"B1.2", "k3s", "every node is Ready and reports", ROLE_LOCAL, 0, WAIT_S, b1_2_ask, b1_2_judge,
+};
+
+/* ---- B1.3 */
+
+static enum verdict b1_3_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	AUTO_JSON struct json_object *nodes = answer(v, NODES, &bad, why, size);
+	if (!nodes)
+		return bad;
+	for (size_t i = 0; i < v->inv->nhosts; i++) {
+		const struct host *h = &v->inv->hosts[i];
+		struct json_object *n = node_of(nodes, h);
+		const char *told = text(AT(n, "metadata", "annotations", "k3s.io/internal-ip"));
+		if (strcmp(internal_ip(n), h->internal_ip) != 0)
+			return check_says(CHECK_FAIL, why, size, "node '%s' has InternalIP %s instead of %s",
+					  h->name, n ? internal_ip(n) : "-", h->internal_ip);
+		if (*told && strcmp(told, h->internal_ip) != 0)
+			return check_says(CHECK_FAIL, why, size,
+					  "node '%s' is annotated with k3s.io/internal-ip %s instead of %s",
+					  h->name, told, h->internal_ip);
+	}
+	return check_says(CHECK_PASS, why, size, "as internal_ip says, on %zu nodes", v->inv->nhosts);
+}
+
+const struct check check_b1_3 = {
+	"B1.3", "k3s", "nodes have their internal addresses", ROLE_LOCAL, 0, WAIT_S, ask_nodes, b1_3_judge,
+};
+
+/* ---- B1.4, B1.5 */
+
+static const char *unit_of(const struct host *h)
+{
+	return h->roles & ROLE_SERVER ? "k3s.service" : "k3s-agent.service";
+}
+
+static void unit_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	probe_ask(p, "unit", "%s", unit_of(v->host));
+}
+
+static enum verdict unit_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	const char *a = check_answer(v, "unit", unit_of(v->host), "does not exist", &bad, why, size);
+	if (!a)
+		return bad;
+	char active[24] = "", sub[24] = "", enabled[24] = "", restarts[24] = "";
+	facts_field(a, "ActiveState", active, sizeof(active));
+	facts_field(a, "SubState", sub, sizeof(sub));
+	facts_field(a, "UnitFileState", enabled, sizeof(enabled));
+	facts_field(a, "NRestarts", restarts, sizeof(restarts));
+	bool good = strcmp(active, "active") == 0 && strcmp(enabled, "enabled") == 0;
+	return check_says(good ? CHECK_PASS : CHECK_FAIL, why, size, "%s is %s (%s), %s, restarted %s times",
+			  unit_of(v->host), active, sub, enabled, restarts);
+}
+
+const struct check check_b1_4 = {
+	"B1.4", "k3s", "K3s runs on every control node, and at boot", ROLE_SERVER, 0, 60, unit_ask, unit_judge,
+};
+const struct check check_b1_5 = {
+	"B1.5", "k3s", "K3s runs on every worker, and at boot", ROLE_AGENT, 0, 60, unit_ask, unit_judge,
+};
+
+/* ---- B1.6 */
+
+static void ask_pods(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	(void)v;
+	probe_ask(p, "api", PODS);
+}
+
+/* A pod of a Job may fail: the Job starts another one. */
+static bool is_of_job(struct json_object *pod)
+{
+	return element(AT(pod, "metadata", "ownerReferences"), "kind", "Job") != NULL;
+}
+
+/* Why the pod is not as it should be; NULL when it is. */
+static const char *pod_trouble(struct json_object *pod)
+{
+	const char *phase = text(AT(pod, "status", "phase"));
+	if (strcmp(phase, "Succeeded") == 0 || (strcmp(phase, "Failed") == 0 && is_of_job(pod)))
+		return NULL;
+	struct json_object *cs = AT(pod, "status", "containerStatuses");
+	for (size_t i = 0; i < length(cs); i++) {
+		struct json_object *one = json_object_array_get_idx(cs, i);
+		const char *waiting = text(AT(one, "state", "waiting", "reason"));
+		if (*waiting)
+			return waiting;
+		if (!json_object_get_boolean(AT(one, "ready")))
+			return "a container is not ready";
+	}
+	if (strcmp(phase, "Running") == 0)
+		return length(cs) ? NULL : "nothing is known of its containers";
+	const char *reason = text(AT(pod, "status", "reason"));
+	return *reason ? reason : *phase ? phase : "no phase";
+}
+
+static enum verdict b1_6_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	AUTO_JSON struct json_object *pods = answer(v, PODS, &bad, why, size);
+	if (!pods)
+		return bad;
+	struct json_object *items = AT(pods, "items");
+	size_t troubled = 0;
+	char first[200] = "";
+	for (size_t i = 0; i < length(items); i++) {
+		struct json_object *pod = json_object_array_get_idx(items, i);
+		const char *trouble = pod_trouble(pod);
+		if (trouble && !troubled++)
+			snprintf(first, sizeof(first), "%.60s/%.80s: %.50s",
+				 text(AT(pod, "metadata", "namespace")), name_of(pod), trouble);
+	}
+	if (troubled)
+		return check_says(CHECK_FAIL, why, size, "%zu of %zu pods: %s%s", troubled, length(items),
+				  first, troubled > 1 ? ", ..." : "");
+	return check_says(CHECK_PASS, why, size, "%zu pods run or have ended well", length(items));
+}
+
+const struct check check_b1_6 = {
+	"B1.6", "k3s", "every pod runs or has ended well", ROLE_LOCAL, 0, WAIT_S, ask_pods, b1_6_judge,
+};
+
+/* ---- B1.7 */
+
+static void b1_7_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	(void)v;
+	probe_ask(p, "api", DEPLOYMENTS);
+}
+
+/* "--disable traefik", "--disable=traefik" or a "disable" list in the inventory's own text. */
+static bool is_disabled(const struct inventory *inv, const char *name)
+{
+	const char *args = inv->control->extra_server_args, *config = inv->server_config_yaml;
+	return (args && strstr(args, "--disable") && strstr(args, name)) ||
+	       (config && strstr(config, "disable") && strstr(config, name));
+}
+
+static enum verdict b1_7_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	static const struct {
+		const char *deployment, *component;
+	} wanted[] = { { "coredns", "coredns" },
+		       { "metrics-server", "metrics-server" },
+		       { "local-path-provisioner", "local-storage" },
+		       { "traefik", "traefik" } };
+	enum verdict bad = CHECK_FAIL;
+	AUTO_JSON struct json_object *list = answer(v, DEPLOYMENTS, &bad, why, size);
+	if (!list)
+		return bad;
+	struct json_object *items = AT(list, "items");
+	AUTO_BUF struct buf told;
+	buf_init(&told, 400);
+	for (size_t i = 0; i < COUNT(wanted); i++) {
+		if (is_disabled(v->inv, wanted[i].component))
+			continue;
+		struct json_object *d = NULL;
+		for (size_t k = 0; k < length(items) && !d; k++)
+			if (strcmp(name_of(json_object_array_get_idx(items, k)), wanted[i].deployment) == 0)
+				d = json_object_array_get_idx(items, k);
+		struct json_object *available = element(AT(d, "status", "conditions"), "type", "Available");
+		if (strcmp(text(AT(available, "status")), "True") != 0)
+			return check_says(CHECK_FAIL, why, size, "%s is not available: %s",
+					  wanted[i].deployment,
+					  !d	     ? "there is no such deployment" :
+					  !available ? "nothing is known of it" :
+						       text(AT(available, "message")));
+		buf_addf(&told, "%s%s", told.len ? ", " : "", wanted[i].deployment);
+	}
+	return check_says(CHECK_PASS, why, size, "%s", told.len ? buf_str(&told) : "all are disabled");
+}
+
+const struct check check_b1_7 = {
+	"B1.7", "k3s", "K3s' own components are available", ROLE_LOCAL, 0, WAIT_S, b1_7_ask, b1_7_judge,
+};
+
+/* ---- B1.8, B1.9: the operator's context works */
+
+static void b1_8_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	(void)v;
+	probe_ask(p, "api", NAMESPACES);
+}
+
+static enum verdict b1_8_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	AUTO_JSON struct json_object *list = answer(v, NAMESPACES, &bad, why, size);
+	return list ? check_says(CHECK_PASS, why, size, "%zu namespaces, by context '%s'",
+				 length(AT(list, "items")), v->inv->cluster_name) :
+		      bad;
+}
+
+static enum verdict b1_9_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	AUTO_JSON struct json_object *list = answer(v, PODS, &bad, why, size);
+	return list ? check_says(CHECK_PASS, why, size, "%zu pods, by context '%s'",
+				 length(AT(list, "items")), v->inv->cluster_name) :
+		      bad;
+}
+
+const struct check check_b1_8 = {
+	"B1.8", "k3s", "the kubeconfig's context lists namespaces", ROLE_LOCAL, 0, 60, b1_8_ask, b1_8_judge,
+};
+const struct check check_b1_9 = {
+	"B1.9", "k3s", "the kubeconfig's context lists pods", ROLE_LOCAL, 0, 60, ask_pods, b1_9_judge,
+};
+
+/* ---- B1.10: every node reaches every other by the internal network */
+
+static void b1_10_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	for (size_t i = 0; i < v->inv->nhosts; i++)
+		if (&v->inv->hosts[i] != v->host)
+			probe_ask(p, "reach", "%s %s", v->host->internal_ip,
+				  v->inv->hosts[i].internal_ip);
+}
+
+static enum verdict b1_10_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	size_t n = 0;
+	char how[200] = "";
+	for (size_t i = 0; i < v->inv->nhosts; i++) {
+		const struct host *h = &v->inv->hosts[i];
+		char about[200];
+		if (h == v->host)
+			continue;
+		snprintf(about, sizeof(about), "%s %s", v->host->internal_ip, h->internal_ip);
+		const char *a = check_answer(v, "reach", about, "got no answer", &bad, why, size);
+		if (!a)
+			return bad;
+		snprintf(how, sizeof(how), "%s", a);
+		n++;
+	}
+	return n ? check_says(CHECK_PASS, why, size, "%zu other nodes answer from %s (%s)", n,
+			      v->host->internal_ip, how) :
+		   check_says(CHECK_SKIP, why, size, "there is no other node");
+}
+
+const struct check check_b1_10 = {
+	"B1.10", "k3s", "nodes reach each other by internal_ip", ROLE_ANY, 0, 30, b1_10_ask, b1_10_judge,
+};
+
+/* ---- B1.11: what is reached from outside */
+
+static void tcp_about(const struct view *v, const struct host *h, bool api, char *ret, size_t size)
+{
+	if (api)
+		snprintf(ret, size, "%s %u", v->inv->api_endpoint, v->inv->api_port);
+	else
+		snprintf(ret, size, "%s %u", h->address, h->port ? h->port : 22);
+}
+
+static void b1_11_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	char about[300];
+	tcp_about(v, NULL, true, about, sizeof(about));
+	probe_ask(p, "tcp", "%s", about);
+}
+
+static enum verdict b1_11_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	char about[300];
+	enum verdict bad = CHECK_FAIL;
+	tcp_about(v, NULL, true, about, sizeof(about));
+	const char *a = check_answer(v, "tcp", about, "cannot be told", &bad, why, size);
+	if (!a)
+		return bad;
+	if (strcmp(a, "open") == 0)
+		return check_says(CHECK_PASS, why, size, "%s:%u connects", v->inv->api_endpoint,
+				  v->inv->api_port);
+	return check_says(CHECK_FAIL, why, size, "%s:%u is %s", v->inv->api_endpoint, v->inv->api_port,
+			  strcmp(a, "refused") == 0 ?
+				  "refused: nothing listens there" :
+				  "filtered: a firewall or a missing VPN between here and there");
+}
+
+const struct check check_b1_11 = {
+	"B1.11", "k3s", "the API is reached by its external address", ROLE_LOCAL, 0, 60, b1_11_ask, b1_11_judge,
+};
+
+/* ---- B1.12, B1.13: what `deploy k3s` would do here, by its own rows */
+
+static const struct recipe *const k3s_recipes[] = { &recipe_k3s_control, &recipe_k3s_server,
+						    &recipe_k3s_agent };
+
+static const struct recipe *recipe_of(const struct host *h)
+{
+	for (size_t i = 0; i < COUNT(k3s_recipes); i++)
+		if ((k3s_recipes[i]->roles & h->roles) && !(k3s_recipes[i]->but_roles & h->roles))
+			return k3s_recipes[i];
+	return NULL;
+}
+
+static void plan_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	const struct recipe *r = recipe_of(v->host);
+	for (size_t i = 0; r && i < r->nsteps; i++)
+		if (!r->steps[i].when || r->steps[i].when(v->inv, v->host))
+			r->steps[i].ops->ask(&r->steps[i], v, p);
+}
+
+/* The first row that is not as wanted, and how many; -1 when one cannot be told. */
+static int plan_rows(const struct view *v, enum presence worst, char *why, size_t size)
+{
+	const struct recipe *r = recipe_of(v->host);
+	int n = 0;
+	for (size_t i = 0; r && i < r->nsteps; i++) {
+		const struct step *s = &r->steps[i];
+		struct finding f = { 0 };
+		struct err e = { 0 };
+		if (s->when && !s->when(v->inv, v->host))
+			continue;
+		if (s->ops->check(s, v, &f, &e) < 0) {
+			check_says(CHECK_FAIL, why, size, "%s: %s", s->name, e.msg);
+			return -1;
+		}
+		bool counts = worst == FOREIGN ? f.is == FOREIGN : f.is != PRESENT;
+		if (counts && n++ == 0)
+			check_says(CHECK_FAIL, why, size, "%s: %s", s->name, f.why);
+	}
+	return n;
+}
+
+static enum verdict b1_12_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	return plan_rows(v, FOREIGN, why, size) ?
+		       CHECK_FAIL :
+		       check_says(CHECK_PASS, why, size, "nothing would be refused");
+}
+
+static enum verdict b1_13_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	return plan_rows(v, PRESENT, why, size) ?
+		       CHECK_FAIL :
+		       check_says(CHECK_PASS, why, size, "0 changes");
+}
+
+const struct check check_b1_12 = {
+	"B1.12", "k3s", "deploy of k3s can be run again", ROLE_ANY, 0, 0, plan_ask, b1_12_judge,
+};
+const struct check check_b1_13 = {
+	"B1.13", "k3s", "deploy of k3s would change nothing", ROLE_ANY, 0, 0, plan_ask, b1_13_judge,
+};
+
+/* ---- X5 */
+
+static void x5_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	probe_ask(p, "host", "os");
+	probe_ask(p, "node", "%s:%s", v->inv->k3s_server_location, v->host->node_name);
+}
+
+static enum verdict x5_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	char about[600], kernel[64] = "", arch[24] = "", cgroup[8] = "", version[64] = "";
+	snprintf(about, sizeof(about), "%s:%s", v->inv->k3s_server_location, v->host->node_name);
+	const char *os = check_answer(v, "host", "os", "cannot be told", &bad, why, size);
+	const char *node = os ? check_answer(v, "node", about, "is not in the cluster", &bad, why, size) : NULL;
+	if (!node)
+		return bad;
+	facts_field(os, "kernel", kernel, sizeof(kernel));
+	facts_field(os, "arch", arch, sizeof(arch));
+	facts_field(os, "cgroup", cgroup, sizeof(cgroup));
+	facts_field(node, "version", version, sizeof(version));
+	bool good = strcmp(version, v->inv->k3s_version) == 0 && strcmp(arch, v->host->arch) == 0;
+	return check_says(good ? CHECK_PASS : CHECK_FAIL, why, size,
+			  "K3s %s (wanted %s), kernel %s, %s (wanted %s), cgroup v%s", version,
+			  v->inv->k3s_version, kernel, arch, v->host->arch, cgroup);
+}
+
+const struct check check_x5 = {
+	"X5", "k3s", "every node runs the release that is wanted", ROLE_ANY, 0, 60, x5_ask, x5_judge,
+};

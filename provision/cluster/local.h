@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROVISION_CLUSTER_LOCAL_H
+#define PROVISION_CLUSTER_LOCAL_H
+/*
+ * The operator's machine as one more place where verify asks: a session whose only command is the probe,
+ * answered here instead of by probe.sh, in the same form.
+ *
+ *	api	path			the body of GET path through the kubeconfig's context
+ *	tcp	address port		"open", "refused" or "filtered" (no answer within 3 s)
+ */
+#include "inventory/inventory.h"
+#include "provision/remote/session.h"
+
+/* kubeconfig and cancel (may be NULL) outlive the session. Nothing is opened before it is asked for. */
+int local_open(const char *kubeconfig, const char *context, const struct cancel *cancel,
+	       struct session **ret, struct err *e);
+
+#endif
