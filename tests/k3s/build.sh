@@ -24,7 +24,7 @@ die() {
 
 for command in go dpkg-source dpkg-deb apt-get; do
 	command -v "$command" >/dev/null ||
-		die "no command '$command' here; tests/deps.sh tests/k3s/deps.debian installs what is missing"
+		die "no command '$command' here; tests/deps.sh tests/k3s/standin.debian installs what is missing"
 done
 reflect2=/usr/share/gocode/src/github.com/modern-go/reflect2
 [ -d "$reflect2" ] || die "no folder '$reflect2'; install golang-github-modern-go-reflect2-dev"

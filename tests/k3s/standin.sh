@@ -10,6 +10,8 @@ cd "$here/../.." || exit 1
 
 if [ "${1-}" != inside ]; then
 	[ "$(id -u)" = 0 ] || { skip "needs root" "stand-in k3s"; done_testing; exit; }
+	# not among the dependencies of make test: building the API server takes minutes
+	tests/deps.sh tests/k3s/standin.debian || exit 1
 	if ! "$here/apiserver.sh" build >/dev/null; then
 		skip "the API server cannot be built here" "stand-in k3s"
 		done_testing
