@@ -19,6 +19,7 @@ cli/redact.c			compared with what is logged, to take it out
 exporter/client.c		to libcurl, as the password of a request
 provision/checks/secrets.c	compared with what a host's process list shows
 provision/engine/tmpl.c		into a file for a node, which travels through stdin
+provision/recipes/k3s.c		into the token file and, hashed, the password of a node, which travel through stdin
 provision/remote/command.c	to the remote command's stdin, the sudo password before it
 provision/remote/login.c	to libssh, as the login password
 ROWS
