@@ -76,16 +76,16 @@ $(O)/powerstack: $(call obj,$(CLI_SRC) $(LIB_SRC)) $(EMBED) $(EMBED_EXPORTER)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(O)/unit: $(call obj,$(UNIT_SRC) $(LIB_SRC) $(CLI_PURE_SRC) $(EXPORTER_SRC)) $(EMBED) $(EMBED_EXPORTER)
+$(O)/unit: $(call obj,$(UNIT_SRC) $(LIB_SRC) $(CLI_PURE_SRC) $(EXPORTER_SRC)) $(EMBED)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(EXPORTER_TEST_LIBS) -lcriterion
 
-$(O)/race/%: $(O)/tests/race/%.o $(call obj,$(LIB_SRC) $(wildcard tests/fake/*.c)) $(EMBED) $(EMBED_EXPORTER)
+$(O)/race/%: $(O)/tests/race/%.o $(call obj,$(LIB_SRC) $(wildcard tests/fake/*.c)) $(EMBED)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(O)/fuzz/%: $(O)/tests/fuzz/%_fuzz.o $(call obj,$(LIB_SRC) $(EXPORTER_SRC)) $(EMBED) $(EMBED_EXPORTER)
+$(O)/fuzz/%: $(O)/tests/fuzz/%_fuzz.o $(call obj,$(LIB_SRC) $(EXPORTER_SRC)) $(EMBED)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(EXPORTER_TEST_LIBS)

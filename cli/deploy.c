@@ -7,7 +7,7 @@ int verb_deploy(struct cli *cli, int argc, char **argv)
 	struct err e = { 0 };
 	enum walk walk = cli->check ? WALK_CHECK : WALK_DEPLOY;
 	struct job job = { .check = cli->check };
-	if (job_begin(&job, cli, argc, argv, &e) < 0)
+	if (job_begin(&job, cli, walk, argc, argv, &e) < 0)
 		return cli_fail(cli, &e);
 	return job_walk(&job, walk);
 }

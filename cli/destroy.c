@@ -79,7 +79,7 @@ int verb_destroy(struct cli *cli, int argc, char **argv)
 	    ask_serial(cli, &typed, &e) < 0)
 		return cli_fail(cli, &e);
 	struct job job = { .purge = { cli->purge_data, cli->wipe_disk, cli->disk_serial } };
-	if (job_begin(&job, cli, argc, argv, &e) < 0)
+	if (job_begin(&job, cli, WALK_DESTROY, argc, argv, &e) < 0)
 		return cli_fail(cli, &e);
 	return job_walk(&job, WALK_DESTROY);
 }

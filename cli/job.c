@@ -188,6 +188,64 @@ static int open_vault_if_needed(struct job *job, struct err *e)
 	return 0;
 }
 
+/* What kubectl takes: the first file of $KUBECONFIG, else ~/.kube/config (client-go's clientcmd loading rules). */
+static int find_kubeconfig(struct job *job, struct err *e)
+{
+	const char *list = getenv("KUBECONFIG"), *home = getenv("HOME");
+	if (job->cli->inv->kubeconfig)
+		return 0;
+	while (list && *list == ':')
+		list++;
+	if (!(list && *list) && !(home && *home))
+		return err_set(e, ERR_CONFIG,
+			       "neither $KUBECONFIG nor $HOME is set: write 'kubeconfig: PATH' into the inventory");
+	int rc = list && *list ? asprintf(&job->kubeconfig, "%.*s", (int)strcspn(list, ":"), list) :
+				 asprintf(&job->kubeconfig, "%s/.kube/config", home);
+	if (rc < 0) {
+		job->kubeconfig = NULL;
+		return err_set(e, ERR_MEMORY, "out of memory");
+	}
+	job->options.kubeconfig = job->kubeconfig;
+	return 0;
+}
+
+static void on_note(void *ctx, const char *text)
+{
+	struct job *job = ctx;
+	if (job->log)
+		runlog_note(job->log, "%s", text);
+}
+
+/*
+ * What the parts bring to the nodes. Only deploy needs to know every sum, and only then the network is asked for
+ * those that the lock lacks; verify judges by what the lock has; destroy takes away whatever is there.
+ */
+static int open_artifacts(struct job *job, enum walk w, struct err *e)
+{
+	const struct inventory *inv = job->cli->inv;
+	bool deploy = !job->verify && w != WALK_DESTROY;
+	if (!provision_needs_artifacts(inv, &job->options))
+		return 0;
+	job->fetching = (struct artifact_options){ .cancel = &the_cancel, .note = on_note, .note_ctx = job };
+	int r = artifacts_open(inv, &job->fetching, &job->artifacts, e);
+	if (r < 0 && !deploy && !job->verify) {
+		runlog_note(job->log, "%s", e->msg);
+		err_clear(e);
+		return 0;
+	}
+	for (size_t i = 0; r == 0 && deploy && i < artifacts_count(job->artifacts); i++) {
+		if (artifacts_at(job->artifacts, i)->sha256[0])
+			continue;
+		/* before the display: it is about hosts */
+		cli_say(job->cli, "Reading the checksums of what will be installed; they are kept in %s.",
+			artifacts_lock_path(job->artifacts));
+		r = artifacts_lock(job->artifacts, e);
+		break;
+	}
+	job->options.artifacts = job->artifacts;
+	return r;
+}
+
 static int start_log(struct job *job, struct err *e)
 {
 	const struct cli *cli = job->cli;
@@ -220,7 +278,7 @@ static int start_display(struct job *job, struct err *e)
 	return live_start(&o, &job->hosts, &job->live, e);
 }
 
-static int begin(struct job *job, int argc, char **argv, struct err *e)
+static int begin(struct job *job, enum walk w, int argc, char **argv, struct err *e)
 {
 	struct cli *cli = job->cli;
 	int r = collect_words(job, argc, argv, e);
@@ -240,19 +298,22 @@ static int begin(struct job *job, int argc, char **argv, struct err *e)
 		.cancel = &the_cancel,
 		.watcher = &job->watcher,
 	};
-	r = open_vault_if_needed(job, e);
+	r = find_kubeconfig(job, e);
+	if (r == 0)
+		r = open_vault_if_needed(job, e);
 	if (r == 0)
 		r = start_log(job, e);
 	if (r < 0)
 		return r;
 	(void)signals_catch();
-	return start_display(job, e);
+	r = open_artifacts(job, w, e);
+	return r < 0 ? r : start_display(job, e);
 }
 
-int job_begin(struct job *job, struct cli *cli, int argc, char **argv, struct err *e)
+int job_begin(struct job *job, struct cli *cli, enum walk w, int argc, char **argv, struct err *e)
 {
 	job->cli = cli;
-	int r = begin(job, argc, argv, e);
+	int r = begin(job, w, argc, argv, e);
 	if (r < 0)
 		job_end(job, 0);
 	return r;
@@ -287,6 +348,8 @@ int job_end(struct job *job, int status)
 		fprintf(stderr, "powerstack: %s\n", e.msg);
 		status = status ? status : 1;
 	}
+	artifacts_free(take_ptr(&job->artifacts));
+	free(take_ptr(&job->kubeconfig));
 	vault_free(take_ptr(&job->vault));
 	job->redact.vault = NULL;
 	strv_clear(&job->words);

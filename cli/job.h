@@ -23,6 +23,9 @@ struct job {
 	struct purge purge;
 	struct watcher watcher;
 	struct vault *vault;		/* NULL when nothing of it is needed */
+	struct artifact_options fetching;
+	struct artifacts *artifacts;	/* NULL when no part that was named needs any */
+	char *kubeconfig;		/* the operator's */
 	struct redact redact;
 	struct runlog *log;
 	struct live *live;
@@ -36,8 +39,9 @@ void signals_release(void);
 /* Is every word one of its kind? "part": a part; "check": a part or a check's id; other kinds are
  * not looked at. -ERR_USAGE with the nearest. */
 int job_check_words(int argc, char **argv, const char *kind, struct err *e);
-/* Prepares job (zeroed by the caller but for purge, check and verify). On failure nothing stays open. */
-int job_begin(struct job *job, struct cli *cli, int argc, char **argv, struct err *e);
+/* Prepares job (zeroed by the caller but for purge, check and verify) for the walk (of no meaning to verify). On failure
+ * nothing stays open. */
+int job_begin(struct job *job, struct cli *cli, enum walk w, int argc, char **argv, struct err *e);
 /* Walks, prints the report (text or JSON) and ends the job. Returns the exit status. */
 int job_walk(struct job *job, enum walk w);
 /* Ends the display: what is printed from now on stays on the screen. */

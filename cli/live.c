@@ -79,6 +79,9 @@ void live_view_event(struct live_view *v, const struct event *ev, uint64_t now_n
 		h->done = ev->done;
 		h->total = ev->total;
 		return;
+	case EV_DOING:
+		cut_copy(h->does, sizeof(h->does), ev->text);
+		return;
 	case EV_ROW:
 		h->step[0] = h->does[0] = '\0';
 		h->total = 0;

@@ -21,7 +21,7 @@ int verb_verify(struct cli *cli, int argc, char **argv)
 	struct err e = { 0 };
 	struct job job = { .verify = true };
 	struct verify_report report = { 0 };
-	if (job_begin(&job, cli, argc, argv, &e) < 0)
+	if (job_begin(&job, cli, WALK_CHECK, argc, argv, &e) < 0)
 		return cli_fail(cli, &e);
 	int r = provision_verify(cli->inv, job.vault, &job.options, &report, &e);
 	job_shown(&job);

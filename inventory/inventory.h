@@ -97,7 +97,7 @@ struct inventory {
 	unsigned api_port;
 	bool use_external_database, manage_firewall, user_kubectl;
 	struct secret_ref token;
-	const char *kubeconfig;
+	const char *kubeconfig;		/* NULL: the user's own */
 	/* applications */
 	const char *rancher_hostname;
 	struct secret_ref bootstrap_password, grafana_admin_password;

@@ -253,9 +253,9 @@ const struct field schema[] = {
 	  .example = "yes", .help = "open the needed ports when ufw or firewalld is active" },
 	{ "user_kubectl", CLUSTER(user_kubectl), .type = T_BOOL, .fallback = "yes",
 	  .example = "yes", .help = "give ansible_user a kubeconfig on the servers" },
-	{ "kubeconfig", CLUSTER(kubeconfig), .type = T_LOCAL, .fallback = "~/.kube/config",
-	  .example = "~/.kube/config",
-	  .help = "kubeconfig on this machine that the cluster is added to" },
+	{ "kubeconfig", CLUSTER(kubeconfig), .type = T_LOCAL, .example = "~/.kube/config",
+	  .help = "kubeconfig on this machine that the cluster is added to; not given: the first file of "
+		  "$KUBECONFIG, else ~/.kube/config" },
 
 	/* ---- applications */
 	{ "rancher_hostname", CLUSTER(rancher_hostname), .type = T_DNS, .fallback = "rancher.local",

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "provision/cluster/local.h"
 #include "provision/engine/plan.h"
+#include "provision/steps/steps.h"
 
 /* Both the events and the log of commands go through one lock: a watcher is never called twice at
  * once, whatever thread it is. */
@@ -46,8 +47,7 @@ static int door_open(void *ctx, const struct host *host, struct session **ret, s
 {
 	struct door *d = ctx;
 	if (host->roles == ROLE_LOCAL)
-		return local_open(d->o->kubeconfig ? d->o->kubeconfig : d->inv->kubeconfig,
-				  d->inv->cluster_name, d->o->cancel, ret, e);
+		return local_open(d->o->kubeconfig, d->inv->cluster_name, d->o->cancel, ret, e);
 	struct ssh_target t = {
 		.name = host->name,
 		.address = host->address,
@@ -79,7 +79,7 @@ struct inside {
 static void inside_begin(struct inside *in, const struct inventory *inv, const struct vault *vault,
 			 const struct run_options *o)
 {
-	*in = (struct inside){ .o = *o, .door = { o->watcher, .o = o, .vault = vault, .inv = inv } };
+	*in = (struct inside){ .o = *o, .door = { o->watcher, .o = &in->o, .vault = vault, .inv = inv } };
 	pthread_mutex_init(&in->door.mutex, NULL);
 	in->watcher = (struct watcher){
 		.event = o->watcher && o->watcher->event ? door_event : NULL,
@@ -90,6 +90,8 @@ static void inside_begin(struct inside *in, const struct inventory *inv, const s
 		in->o.open = door_open;
 		in->o.open_ctx = &in->door;
 	}
+	if (!o->kubeconfig)
+		in->o.kubeconfig = inv->kubeconfig;
 	if (!o->recipes)
 		in->o.recipes = recipes;
 	if (!o->checks)
@@ -193,6 +195,22 @@ int provision_secrets(const struct inventory *inv, const struct run_options *o,
 	*ret_entries = entries;
 	entries = (struct strv){ 0 };
 	return 0;
+}
+
+bool provision_needs_artifacts(const struct inventory *inv, const struct run_options *o)
+{
+	AUTO_FREE const struct host **hosts = NULL;
+	size_t nhosts = 0;
+	struct err e = { 0 };
+	if (plan_hosts(inv, o->limit, &hosts, &nhosts, &e) < 0)
+		return false;	/* the walk says why */
+	for (const struct recipe *const *r = o->recipes ? o->recipes : recipes; *r; r++)
+		for (size_t i = 0; i < (*r)->nsteps; i++)
+			if ((*r)->steps[i].ops == &artifact_ops && part_chosen(o, (*r)->part))
+				for (size_t h = 0; h < nhosts; h++)
+					if (hosts[h]->roles & (*r)->roles)
+						return true;
+	return false;
 }
 
 static int check_entry(void *ctx, const char *entry, const char *key, const struct host *host,

@@ -31,6 +31,10 @@ int provision_verify(const struct inventory *inv, const struct vault *vault,
 int provision_secrets(const struct inventory *inv, const struct run_options *o,
 		      struct strv *ret_entries, struct err *e);
 
+/* Do the chosen parts bring files of releases to nodes, or are they judged by them? Then run_options.artifacts must
+ * be there for a deploy. */
+bool provision_needs_artifacts(const struct inventory *inv, const struct run_options *o);
+
 /* The product's tables, for listings, completion and laws. */
 extern const struct recipe *const recipes[];	/* NULL-terminated, in an order that respects after */
 extern const struct check *const checks[];	/* NULL-terminated, by id */

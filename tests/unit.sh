@@ -7,7 +7,7 @@ bin=$1
 mkdir -p out/results out/san
 rm -f out/san/* out/results/unit.tap
 ASAN_OPTIONS=log_path=out/san/asan:detect_leaks=1 UBSAN_OPTIONS=log_path=out/san/ubsan:print_stacktrace=1 \
-	"$bin" --tap=out/results/unit.tap --jobs 2 --timeout 120 >out/results/unit.log 2>&1
+	"$bin" --tap=out/results/unit.tap --jobs 2 --timeout 600 >out/results/unit.log 2>&1
 rc=$?
 grep -E '^not ok' out/results/unit.tap
 [ $rc = 0 ] || tail -40 out/results/unit.log

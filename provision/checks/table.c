@@ -5,6 +5,8 @@
 
 const struct check *const checks[] = {
 	&check_s1, &check_x1, &check_x3,
+	&check_b1_1, &check_b1_2, &check_b1_3, &check_b1_4, &check_b1_5, &check_b1_6, &check_b1_7, &check_b1_8,
+	&check_b1_9, &check_b1_10, &check_b1_11, &check_b1_12, &check_b1_13, &check_x5,
 	&check_b2_1, &check_b2_2, &check_b2_3, &check_b2_4, &check_b2_5, &check_b2_6,
 	&check_b2_7, &check_b2_8, &check_b2_9_deleted, &check_b2_9_gone, &check_b2_10, &check_b2_11,
 	&check_s3, &check_x10,

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 
 #define TEXT_MAX (4u << 20)
 #define LOCK_WAIT_MS 10000
+#define LOCK_TEXT "powerstack\n"
 #define MARK "powerstack"
 
 /* The three lists of entries with a name, and what an item holds beside it. */
@@ -47,13 +50,32 @@ static const struct ynode *entry(const struct ynode *root, size_t list, const ch
 	return NULL;
 }
 
-static bool is_marked(const struct ynode *context)
+/* Our extension of the context; NULL when it is not ours. */
+static const struct ynode *mark_of(const struct ynode *context)
 {
 	const struct ynode *list = ydoc_get(context, "extensions");
 	for (size_t i = 0; list && list->kind == YDOC_SEQ && i < list->n; i++)
 		if (is_named(list->items[i], MARK))
-			return true;
-	return false;
+			return list->items[i];
+	return NULL;
+}
+
+#define DIGEST_BYTES 32
+typedef char digest_text[2 * DIGEST_BYTES + 1];
+
+/* BLAKE2b of what was entered, each text with its NUL. It tells nothing of the key that is among it. */
+static void digest(const char *source, const char *server, const char *ca, const char *cert, const char *key,
+		   digest_text ret)
+{
+	const char *const texts[] = { source, server, ca, cert, key };
+	unsigned char hash[DIGEST_BYTES];
+	crypto_generichash_state state;
+	crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+	for (size_t i = 0; i < COUNT(texts); i++)
+		crypto_generichash_update(&state, (const unsigned char *)texts[i], strlen(texts[i]) + 1);
+	crypto_generichash_final(&state, hash, sizeof(hash));
+	sodium_bin2hex(ret, sizeof(digest_text), hash, sizeof(hash));
+	sodium_memzero(&state, sizeof(state));
 }
 
 static int wrong(const char *path, const struct ynode *n, const char *what, struct err *e)
@@ -84,6 +106,18 @@ static bool same(const char *is, const char *wanted)
 	return strcmp(is, wanted) == 0;
 }
 
+static bool is_as_entered(const struct kubeconfig_entry *n, const struct ynode *mark,
+			  const struct ynode *cluster, const struct ynode *user)
+{
+	const char *ca = scalar(cluster, "certificate-authority-data");
+	const char *cert = scalar(user, "client-certificate-data"), *key = scalar(user, "client-key-data");
+	digest_text wanted;
+	if (n->ca && !(same(ca, n->ca) && same(cert, n->cert) && same(key, n->key)))
+		return false;
+	digest(n->source, n->server, ca, cert, key, wanted);
+	return same(scalar(ydoc_get(mark, "extension"), "digest"), wanted);
+}
+
 int kubeconfig_look(const char *path, const struct buf *text, const struct kubeconfig_entry *n,
 		    enum kubeconfig_state *ret, struct err *e)
 {
@@ -94,18 +128,15 @@ int kubeconfig_look(const char *path, const struct buf *text, const struct kubec
 	const struct ynode *cluster = entry(doc.root, 0, n->name);
 	const struct ynode *context = entry(doc.root, 1, n->name);
 	const struct ynode *user = entry(doc.root, 2, n->name);
-	bool any = cluster || context || user;
-	bool ours = is_marked(context) ||
-		    (n->ca && cluster && same(scalar(cluster, "certificate-authority-data"), n->ca));
-	if (!any)
+	const struct ynode *mark = mark_of(context);
+	if (!cluster && !context && !user)
 		*ret = KUBECONFIG_ABSENT;
-	else if (!ours)
+	else if (!mark)
 		*ret = KUBECONFIG_FOREIGN;
-	else if (n->ca && is_marked(context) && same(scalar(context, "cluster"), n->name) &&
-		 same(scalar(context, "user"), n->name) && same(scalar(cluster, "server"), n->server) &&
-		 same(scalar(cluster, "certificate-authority-data"), n->ca) &&
-		 same(scalar(user, "client-certificate-data"), n->cert) &&
-		 same(scalar(user, "client-key-data"), n->key))
+	else if (!n->source)
+		*ret = KUBECONFIG_DRIFTED;
+	else if (same(scalar(context, "cluster"), n->name) && same(scalar(context, "user"), n->name) &&
+		 same(scalar(cluster, "server"), n->server) && is_as_entered(n, mark, cluster, user))
 		*ret = KUBECONFIG_PRESENT;
 	else
 		*ret = KUBECONFIG_DRIFTED;
@@ -247,7 +278,10 @@ static void push_entry(struct events *ev, size_t list, const struct kubeconfig_e
 		push_list(ev);
 		push_map(ev);
 		push_scalar(ev, "extension");
+		digest_text entered;
+		digest(n->source, n->server, n->ca, n->cert, n->key, entered);
 		push_map(ev);
+		push_pair(ev, "digest", entered);
 		push_pair(ev, "provider", MARK);
 		push_map_end(ev);
 		push_pair(ev, "name", MARK);
@@ -585,27 +619,47 @@ int kubeconfig_remove(const char *path, const struct buf *text, const char *name
 
 struct lock {
 	char path[4200];
+	int fd;
 };
 
 static void unlock(struct lock *l)
 {
-	if (l->path[0])
-		unlink(l->path);
+	if (l->fd < 0)
+		return;
+	unlink(l->path);
+	close(l->fd);
 }
 
-/* client-go's clientcmd: the file exists while the kubeconfig is worked on. */
+/* A lock of a run of ours that was killed: it says that it is ours, and nobody holds the kernel's lock on it, which ends
+ * with its process. It is removed while we hold that one, so that it is the file that was looked at. */
+static void remove_dead(const char *name)
+{
+	char text[sizeof(LOCK_TEXT)] = "";
+	struct stat held, there;
+	AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && strcmp(text, LOCK_TEXT) == 0 &&
+	    flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &held) == 0 && lstat(name, &there) == 0 &&
+	    held.st_dev == there.st_dev && held.st_ino == there.st_ino)
+		unlink(name);
+}
+
+/* client-go's clientcmd: the file exists while the kubeconfig is worked on. Killed before it says whose it is, it
+ * stays: a matter of microseconds, and then the message tells. */
 static int lock_file(const char *path, struct lock *ret, struct err *e)
 {
-	char name[4200];
-	snprintf(name, sizeof(name), "%s.lock", path);
+	snprintf(ret->path, sizeof(ret->path), "%s.lock", path);
+	const char *name = ret->path;
 	for (unsigned waited = 0;; waited += 50) {
-		AUTO_CLOSE int fd = open(name, O_CREAT | O_EXCL | O_CLOEXEC, 0);
+		AUTO_CLOSE int fd = open(name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 		if (fd >= 0) {
-			snprintf(ret->path, sizeof(ret->path), "%s", name);
+			if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+				(void)!write(fd, LOCK_TEXT, sizeof(LOCK_TEXT) - 1);
+			ret->fd = take_fd(&fd);
 			return 0;
 		}
 		if (errno != EEXIST)
 			return err_set(e, ERR_FAILED, "'%s' cannot be made: %s", name, strerror(errno));
+		remove_dead(name);
 		if (waited >= LOCK_WAIT_MS)
 			return err_set(e, ERR_TIMEOUT,
 				       "'%s' is locked by '%s' for more than %u s: remove that file if no kubectl "
@@ -638,7 +692,7 @@ static int make_folder(const char *path, struct err *e)
 static int change_file(const char *path, const char *name, const struct kubeconfig_entry *n,
 		       bool *ret_changed, struct err *e)
 {
-	__attribute__((cleanup(unlock))) struct lock lock = { "" };
+	__attribute__((cleanup(unlock))) struct lock lock = { .fd = -1 };
 	AUTO_BUF struct buf text;
 	AUTO_BUF struct buf made;
 	buf_init_secret(&text, TEXT_MAX);
@@ -663,8 +717,8 @@ static int change_file(const char *path, const char *name, const struct kubeconf
 		return rc;
 	if (n && state == KUBECONFIG_FOREIGN)
 		return err_set(e, ERR_REFUSED,
-			       "'%s' has an entry '%s' that is not powerstack's: rename it ('kubectl config "
-			       "rename-context'), or choose another cluster_context",
+			       "'%s' has an entry '%s' that is not powerstack's: rename or remove it there, or choose "
+			       "another cluster_context",
 			       path, name);
 	if (n ? state == KUBECONFIG_PRESENT : state == KUBECONFIG_ABSENT || state == KUBECONFIG_FOREIGN) {
 		*ret_changed = false;

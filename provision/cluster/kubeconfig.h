@@ -7,8 +7,7 @@
  * Comments do not survive a change, as with kubectl.
  *
  * Our context carries an extension named "powerstack", the place that the format has for such marks (minikube
- * does the same): an entry of that name without it is somebody else's, and is refused rather than
- * replaced, unless it is for the same cluster (the same certificate authority).
+ * does the same): an entry of that name without it is somebody else's, and is refused rather than replaced.
  */
 #include <stdbool.h>
 
@@ -19,6 +18,7 @@
 struct kubeconfig_entry {
 	const char *name;		/* of cluster, context and user */
 	const char *server;		/* https://160.85.30.104:6443 */
+	const char *source;		/* sha256 (hex) of the file on the server that ca, cert and key are from */
 	const char *ca, *cert, *key;	/* base64, as in certificate-authority-data, ...; secret */
 };
 
@@ -36,8 +36,13 @@ enum kubeconfig_state {
 	KUBECONFIG_PRESENT,
 	KUBECONFIG_FOREIGN,	/* that name is somebody else's */
 };
-/* How the entry stands in the text (empty: no file). ca, cert, key NULL: only whether ours is there (for taking it
- * out). -ERR_CONFIG: the text is no kubeconfig, with "path:line:column". */
+/*
+ * How the entry stands in the text (empty: no file). ca, cert, key NULL: told without them. The mark in our context
+ * holds a digest of source and of what was entered with it, so that a source that changed on the server and
+ * a value that changed here are both seen, and no key has to leave the server for that. source NULL too: only
+ * whether ours is there (then DRIFTED), for taking it out. -ERR_CONFIG: the text is no kubeconfig,
+ * with "path:line:column".
+ */
 int kubeconfig_look(const char *path, const struct buf *text, const struct kubeconfig_entry *n,
 		    enum kubeconfig_state *ret, struct err *e);
 

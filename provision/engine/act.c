@@ -104,6 +104,16 @@ static void stage_progress(void *ctx, uint64_t done, uint64_t total)
 					 .total = total });
 }
 
+static void stage_doing(void *ctx, const char *text)
+{
+	const struct stage *st = ctx;
+	run_tell(st->r, &(struct event){ .kind = EV_DOING,
+					 .host = st->s->row.host,
+					 .recipe = st->s->row.recipe,
+					 .step = st->s->row.step,
+					 .text = text });
+}
+
 /* Applies or takes back one step, then asks the recipe's questions again; their answer decides. */
 static int act(struct run *r, struct job *j, struct slot *s, struct err *e)
 {
@@ -112,6 +122,7 @@ static int act(struct run *r, struct job *j, struct slot *s, struct err *e)
 		.view = site_view(r, j->site, site_job_facts(j)),
 		.ssh = j->site->ssh,
 		.progress = stage_progress,
+		.doing = stage_doing,
 		.progress_ctx = &stage,
 	};
 	const struct step_ops *ops = s->step->ops;

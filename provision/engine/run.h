@@ -20,6 +20,7 @@ enum event_kind {
 	EV_STEP,		/* a step began on the host: recipe, step, text = does */
 	EV_ROW,			/* a row is final: row */
 	EV_PROGRESS,		/* done/total bytes of the step's transfer */
+	EV_DOING,		/* what the step at work does or waits for just now: text */
 	EV_CHECK,		/* a verify row has a verdict: check_row */
 };
 struct event {
@@ -50,7 +51,8 @@ struct run_options {
 	struct artifacts *artifacts;	/* what deploy brings to the nodes (provision/artifact/); NULL: none */
 	struct cancel *cancel;
 	const struct watcher *watcher;	/* may be NULL */
-	/* The operator's kubeconfig, for checks with ROLE_LOCAL; NULL: the inventory's. */
+	/* The operator's kubeconfig: the cluster is put into it, and checks with ROLE_LOCAL go by it. NULL: the
+	 * inventory's. */
 	const char *kubeconfig;
 	/* Opens a session; NULL: ssh, and for a host with ROLE_LOCAL this machine. Tests hand in the fake host. */
 	int (*open)(void *ctx, const struct host *, struct session **ret, struct err *);

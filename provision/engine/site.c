@@ -120,6 +120,7 @@ struct view site_view(const struct run *r, const struct site *site, const struct
 		.vault = r->vault,
 		.purge = r->purge,
 		.artifacts = r->o->artifacts,
+		.kubeconfig = r->o->kubeconfig,
 		.run_id = r->run_id,
 		.destroying = r->walk == WALK_DESTROY,
 	};

@@ -51,6 +51,7 @@ struct view {
 	const struct vault *vault;	/* NULL when the walk needs none */
 	const struct purge *purge;	/* never NULL */
 	struct artifacts *artifacts;	/* NULL when the walk needs none */
+	const char *kubeconfig;		/* the operator's; NULL when the walk needs none */
 	const char *run_id;		/* 16 hex digits, new each run: names test files */
 	bool destroying;
 };
@@ -60,7 +61,9 @@ struct hand {
 	struct session *ssh;
 	/* progress of a long transfer, for the display; may be NULL */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
-	void *progress_ctx;
+	/* what the step does or waits for just now, likewise */
+	void (*doing)(void *ctx, const char *text);
+	void *progress_ctx;	/* of both */
 };
 
 #define STEP_PATH_MAX 512

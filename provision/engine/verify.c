@@ -104,6 +104,7 @@ static struct view view_of(const struct verify *v, const struct spot *sp,
 		.vault = v->vault,
 		.purge = &none,
 		.artifacts = v->o->artifacts,
+		.kubeconfig = v->o->kubeconfig,
 		.run_id = v->run_id,
 	};
 }

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # $1 unit, $2 data directory, $3 node name, $4 version, $5 seconds. Waits until the node is Ready in the cluster
-# and runs that version. Says the last reason when it does not, and at once when the unit starts again and
-# again.
+# and runs that version. Says why it still waits whenever that changes, and the last reason when it gives up:
+# at once when the unit starts again and again.
 set -eu
 . provision/files/own.lib.sh
 unit=$1 data=$2 node=$3 version=$4 limit=$5
-last='nothing was heard of it'
+last='nothing was heard of it' told=
 prop() { systemctl show -p "$1" --value -- "$unit"; }
 quit() {
 	log=$(journalctl -q -u "$unit" -n 5 --no-pager -o cat 2>/dev/null) || log=
@@ -38,6 +38,10 @@ while :; do
 		esac
 	else
 		last=${out##*"$nl"}
+	fi
+	if [ "$last" != "$told" ]; then
+		echo "node '$node': $last"
+		told=$last
 	fi
 	[ $t -lt "$limit" ] || quit "node '$node' is not Ready with $version after $limit s: $last"
 	t=$((t + 2))

@@ -573,6 +573,11 @@ static bool on_server(const struct inventory *inv, const struct host *h)
 	return is_server(h);
 }
 
+static bool on_control(const struct inventory *inv, const struct host *h)
+{
+	return h == inv->control;
+}
+
 static bool on_agent(const struct inventory *inv, const struct host *h)
 {
 	(void)inv;
@@ -610,6 +615,7 @@ enum row {
 	ROW_SERVER,
 	ROW_AGENT,
 	ROW_NODE,
+	ROW_KUBECONFIG,
 	NROWS,
 };
 
@@ -659,6 +665,8 @@ static const struct step steps[NROWS] = {
 			.when = on_agent },
 	[ROW_NODE] = { "node", "the node is Ready in the cluster", &node_ops, NULL,
 		       .no_undo = "the node leaves when K3s does" },
+	[ROW_KUBECONFIG] = { "kubeconfig", "the cluster is in the operator's kubeconfig",
+			     &kubeconfig_ops, NULL, .flags = STEP_SECRET, .when = on_control },
 };
 
 static const char *const after_prereq[] = { "prereq", NULL };

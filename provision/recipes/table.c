@@ -6,6 +6,9 @@
 
 const struct recipe *const recipes[] = {
 	&recipe_prereq,
+	&recipe_k3s_control,
+	&recipe_k3s_server,
+	&recipe_k3s_agent,
 	&recipe_disk,
 	&recipe_nfs_server,
 	&recipe_nfs_client,
@@ -15,6 +18,7 @@ const struct recipe *const recipes[] = {
 
 const struct part parts[] = {
 	{ "prereq", "what a node must be, kernel settings, firewall" },
+	{ "k3s", "the Kubernetes cluster, and its context in the operator's kubeconfig" },
 	{ "disk", "the control node's data disk: one partition, Btrfs, mounted" },
 	{ "nfs", "the data volume exported to the cluster and mounted on the others" },
 	{ "exporter", "the energy exporter on every node" },

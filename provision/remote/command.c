@@ -37,6 +37,7 @@ struct run {
 	bool started;			/* the script runs (known only with sudo; else true) */
 	bool exec_done, out_full, eof_sent, eof, closed, has_status, keep_stdin, drained;
 	int status;
+	size_t said;			/* bytes of out that cmd->said has heard */
 	uint64_t last_ms;		/* of the last byte from the command */
 	/* stdin */
 	const char *in;
@@ -93,6 +94,20 @@ static void hear_sudo(struct run *r)
 	r->password = r->password == PW_SENT ? PW_WRONG : PW_ASKED;
 }
 
+/* Hands on the lines that have become whole. */
+static void say_lines(struct run *r)
+{
+	const char *end;
+	while (r->said < r->out.len &&
+	       (end = memchr(r->out.data + r->said, '\n', r->out.len - r->said)) != NULL) {
+		char line[301];
+		const char *from = r->out.data + r->said;
+		snprintf(line, sizeof(line), "%.*s", (int)(end - from < 300 ? end - from : 300), from);
+		r->said = (size_t)(end - r->out.data) + 1;
+		r->cmd->said(r->cmd->said_ctx, line);
+	}
+}
+
 static int on_data(ssh_session ssh, ssh_channel ch, void *data, uint32_t len, int is_stderr, void *arg)
 {
 	struct run *r = arg;
@@ -105,6 +120,8 @@ static int on_data(ssh_session ssh, ssh_channel ch, void *data, uint32_t len, in
 	} else if (!r->drained && buf_add(&r->out, data, len) < 0) {
 		r->out_full = true;
 	}
+	if (!is_stderr && !r->drained && r->cmd->said)
+		say_lines(r);
 	return (int)len;
 }
 
@@ -328,7 +345,8 @@ static void run_clear(struct run *r)
 static int prepare(struct run *r, struct conn *c, const struct cmd *cmd, bool hold, struct err *e)
 {
 	*r = (struct run){ .c = c, .cmd = cmd, .keep_stdin = hold };
-	buf_init(&r->out, cmd->out_max ? cmd->out_max : OUT_MAX_DEFAULT);
+	(cmd->flags & CMD_SECRET_OUT ? buf_init_secret : buf_init)(&r->out, cmd->out_max ? cmd->out_max :
+											   OUT_MAX_DEFAULT);
 	buf_init(&r->err, ERR_KEEP + 1);
 	buf_init(&r->script, SCRIPT_MAX);
 	if ((cmd->flags & CMD_SUDO) && !c->root)

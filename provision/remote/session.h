@@ -26,6 +26,7 @@ struct script {
 enum cmd_flags {
 	CMD_SUDO = 1 << 0,		/* as root (nothing is added when the user is root already) */
 	CMD_ANY_STATUS = 1 << 1,	/* a non-zero status is an answer, not an error */
+	CMD_SECRET_OUT = 1 << 2,	/* stdout is secret: ret->out is a secret buffer */
 };
 
 struct cmd {
@@ -40,6 +41,9 @@ struct cmd {
 	uint64_t in_total;		/* bytes that in_fd will give, for progress */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);	/* while stdin is sent */
 	void *progress_ctx;
+	/* each whole line of stdout (cut to 300 bytes), as it comes; may be NULL */
+	void (*said)(void *ctx, const char *line);
+	void *said_ctx;
 	unsigned flags;			/* enum cmd_flags */
 	unsigned timeout_s;		/* whole command; 0 means 60 */
 	size_t out_max;			/* cap of stdout; 0 means 64 KiB (stderr always 16 KiB, then cut) */

@@ -79,9 +79,12 @@ static int artifact_check(const struct step *s, const struct view *v, struct fin
 static void show_progress(void *ctx, const struct artifact *a, uint64_t done, uint64_t total,
 			  const char *doing)
 {
-	(void)a;
-	(void)doing;
 	struct hand *h = ctx;
+	if (h->doing) {
+		char text[300];
+		snprintf(text, sizeof(text), "%s: %s", a->name, doing);
+		h->doing(h->progress_ctx, text);
+	}
 	if (h->progress)
 		h->progress(h->progress_ctx, done, total);
 }

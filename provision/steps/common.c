@@ -50,6 +50,12 @@ void join_lines(const char *list, char *ret, size_t size)
 	ret[n] = '\0';
 }
 
+static void say_doing(void *ctx, const char *line)
+{
+	const struct hand *h = ctx;
+	h->doing(h->progress_ctx, line);
+}
+
 int step_script_in(struct hand *h, const char *name, const char *const *args, const struct buf *in,
 		   bool secret, unsigned timeout_s, struct err *e)
 {
@@ -60,7 +66,12 @@ int step_script_in(struct hand *h, const char *name, const char *const *args, co
 		return err_set(e, ERR_BUG, "the script '%s' is not built in", file);
 	AUTO_SECRET struct secret *hidden = NULL;
 	struct cmd cmd = {
-		.script = &script, .argv = args, .flags = CMD_SUDO, .timeout_s = timeout_s
+		.script = &script,
+		.argv = args,
+		.flags = CMD_SUDO,
+		.timeout_s = timeout_s,
+		.said = h->doing ? say_doing : NULL,
+		.said_ctx = h,
 	};
 	if (in && secret) {
 		int rc = secret_new(buf_str(in), in->len, &hidden, e);
@@ -81,6 +92,24 @@ int step_script(struct hand *h, const char *name, const char *const *args, unsig
 		struct err *e)
 {
 	return step_script_in(h, name, args, NULL, false, timeout_s, e);
+}
+
+int step_read(struct hand *h, const char *path, struct buf *ret, struct err *e)
+{
+	struct script script = { "file-read", files_text("file-read.sh") };
+	if (!script.text)
+		return err_set(e, ERR_BUG, "the script 'file-read.sh' is not built in");
+	const char *const args[] = { path, NULL };
+	struct cmd cmd = { .script = &script,
+			   .argv = args,
+			   .flags = CMD_SUDO | CMD_SECRET_OUT,
+			   .out_max = ret->max };
+	struct answer a = { 0 };
+	int rc = session_run(h->ssh, &cmd, &a, e);
+	if (rc == 0 && buf_add(ret, buf_str(&a.out), a.out.len) < 0)
+		rc = err_set(e, ERR_MEMORY, "'%s' is too long", path);
+	answer_clear(&a);
+	return rc;
 }
 
 bool plain_word(const char *s)

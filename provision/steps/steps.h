@@ -28,12 +28,16 @@ int fact(const struct view *v, const char **ret, struct err *e, const char *kind
 	__attribute__((format(printf, 5, 6)));
 /* "a, b or c (2 more)": room for a list in a finding; list holds one item a line. */
 void join_lines(const char *list, char *ret, size_t size);
-/* Runs the script of provision/files/<name>.sh as root. args is NULL-terminated. */
+/* Runs the script of provision/files/<name>.sh as root. args is NULL-terminated. A line that it prints is what it does
+ * or waits for just now: it is shown until the next one. */
 int step_script(struct hand *h, const char *name, const char *const *args, unsigned timeout_s,
 		struct err *e);
 /* The same with stdin: in is sent, as a secret when secret is set. */
 int step_script_in(struct hand *h, const char *name, const char *const *args, const struct buf *in,
 		   bool secret, unsigned timeout_s, struct err *e);
+
+/* The bytes of a file on the node that is not larger than ret's cap; ret is a secret buffer. */
+int step_read(struct hand *h, const char *path, struct buf *ret, struct err *e);
 
 /* ---- a precondition: only checked */
 struct precondition {
@@ -105,6 +109,10 @@ struct artifact_arg {
 	bool keep_previous;		/* the file before this one stays beside it as PATH.previous */
 };
 extern const struct step_ops artifact_ops;
+
+/* ---- the cluster in the operator's kubeconfig, from K3s' own on the control node. The row stands on the control node,
+ * and its check looks into the file here: so that the two are one fact, and no key travels unless it changed. */
+extern const struct step_ops kubeconfig_ops;
 
 /* A path on a node: "{k3s}" at its beginning becomes the data directory of K3s. Returns pattern or room. */
 const char *node_path(const char *pattern, const struct inventory *inv, char room[STEP_PATH_MAX]);

@@ -580,7 +580,8 @@ static int execute(struct fake_session *fs, const struct cmd *cmd, struct fate f
 		return err_set(e, ERR_INTERRUPTED, "interrupted");
 	if (faulty && h->fault == FAKE_HANG)
 		return hang(h->net, fs->s.finishes, e);
-	buf_init(&ret->out, cmd->out_max ? cmd->out_max : 64 * 1024);
+	(cmd->flags & CMD_SECRET_OUT ? buf_init_secret : buf_init)(&ret->out, cmd->out_max ? cmd->out_max :
+											       64 * 1024);
 	buf_init(&ret->err, 16 * 1024);
 	const struct fake_script *s = find_script(h->net, cmd->script->name);
 	if (!s) {

@@ -509,6 +509,23 @@ SCRIPT(package_remove)
 	return 0;
 }
 
+#define K3S_YAML                                                                                          \
+	"apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: Q0E=\n"                      \
+	"    server: https://127.0.0.1:6443\n  name: default\ncontexts:\n- context:\n    cluster: default\n" \
+	"    user: default\n  name: default\ncurrent-context: default\nkind: Config\nusers:\n"             \
+	"- name: default\n  user:\n    client-certificate-data: Q0VSVA==\n    client-key-data: S0VZ\n"
+
+SCRIPT(file_read)
+{
+	const struct fake_file *f = fake_file_get(h, c->argv[0]);
+	if (!f) {
+		buf_addf(err, "'%s' is no file\n", c->argv[0]);
+		return 1;
+	}
+	buf_add(out, f->data, f->len);
+	return 0;
+}
+
 SCRIPT(unit_start)
 {
 	(void)out;
@@ -527,6 +544,10 @@ SCRIPT(unit_start)
 	u->loaded = u->enabled = u->active = true;
 	u->starts++;
 	u->started_at = h->clock_s + 1;
+	/* a server writes the administrator's kubeconfig at its first start, and the same again at each */
+	if (strcmp(c->argv[0], "k3s.service") == 0)
+		fake_file_put(h, "/etc/rancher/k3s/k3s.yaml", 'f', K3S_YAML, sizeof(K3S_YAML) - 1, 0600,
+			      "root:root");
 	return 0;
 }
 
@@ -749,6 +770,8 @@ SCRIPT(k3s_uninstall)
 	for (size_t i = 0; i < COUNT(gone); i++)
 		if (fake_file_get(h, gone[i]))
 			fake_file_remove(h, gone[i]);
+	if (fake_file_get(h, "/etc/rancher/k3s/k3s.yaml"))
+		fake_file_remove(h, "/etc/rancher/k3s/k3s.yaml");
 	fake_unset(h, "k3s", "version");
 	fake_unset(h, "k3s", "ip");
 	forget(h, "k3s");
@@ -757,6 +780,7 @@ SCRIPT(k3s_uninstall)
 
 const struct fake_script node_scripts[] = {
 	{ "file-put", file_put, false },
+	{ "file-read", file_read, true },
 	{ "put", put, false },
 	{ "file-remove", file_remove, false },
 	{ "sysctl-set", sysctl_set, false },

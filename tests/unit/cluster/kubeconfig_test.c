@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,7 +15,8 @@
 #include "provision/cluster/kubeconfig.h"
 
 static const struct kubeconfig_entry ours = {
-	.name = "powerstack", .server = "https://160.85.30.104:6443", .ca = "Q0E=", .cert = "Q0VSVA==", .key = "S0VZ",
+	.name = "powerstack", .server = "https://160.85.30.104:6443", .source = "5e1f", .ca = "Q0E=", .cert = "Q0VSVA==",
+	.key = "S0VZ",
 };
 
 static void set(struct buf *b, const char *text)
@@ -53,10 +55,12 @@ static enum kubeconfig_state state(const char *text, const struct kubeconfig_ent
 	return s;
 }
 
+/* printf '5e1f\0https://160.85.30.104:6443\0Q0E=\0Q0VSVA==\0S0VZ\0' | b2sum -l 256 */
+#define DIGEST "d7b2fa36b98d41c3db78364dd2d413fb4076f906fe9f751635a5600f84a8cb2b"
 #define OURS_CLUSTER                                                                                                   \
 	"- cluster:\n    certificate-authority-data: Q0E=\n    server: https://160.85.30.104:6443\n  name: powerstack\n"
 #define OURS_CONTEXT                                                                                                   \
-	"- context:\n    cluster: powerstack\n    extensions:\n    - extension:\n        provider: powerstack\n"   \
+	"- context:\n    cluster: powerstack\n    extensions:\n    - extension:\n        digest: " DIGEST "\n        provider: powerstack\n" \
 	"      name: powerstack\n    user: powerstack\n  name: powerstack\n"
 #define OURS_USER                                                                                                      \
 	"- user:\n    client-certificate-data: Q0VSVA==\n    client-key-data: S0VZ\n  name: powerstack\n"
@@ -144,6 +148,30 @@ Test(kubeconfig, each_drift_is_seen)
 	}
 }
 
+/* What the server has by now and what stands here are both told from the mark, without the keys. */
+Test(kubeconfig, told_without_the_keys)
+{
+	struct kubeconfig_entry n = { .name = ours.name, .server = ours.server, .source = ours.source };
+	AUTO_BUF struct buf out = { 0 };
+	const char *text = merged("", &out);
+	cr_assert_eq(state(text, &n), KUBECONFIG_PRESENT);
+	n.source = "5e20";
+	cr_assert_eq(state(text, &n), KUBECONFIG_DRIFTED);
+	n.source = ours.source;
+	n.server = "https://160.85.30.105:6443";
+	cr_assert_eq(state(text, &n), KUBECONFIG_DRIFTED);
+	n.server = ours.server;
+	static const char *const changed[] = { "Q0E=", "Q0VSVA==", "S0VZ", DIGEST };
+	for (size_t i = 0; i < COUNT(changed); i++) {
+		char *copy = strdup(text);
+		char *at = strstr(copy, changed[i]);
+		cr_assert_not_null(at);
+		*at = *at == 'a' ? 'b' : 'a';
+		cr_assert_eq(state(copy, &n), KUBECONFIG_DRIFTED, "%s", copy);
+		free(copy);
+	}
+}
+
 Test(kubeconfig, whose_entry_it_is)
 {
 	static const char other[] = "clusters: [{name: powerstack, cluster: {server: 'https://x', certificate-authority-data: WA==}}]\n"
@@ -154,7 +182,7 @@ Test(kubeconfig, whose_entry_it_is)
 	cr_assert_eq(state("", &ours), KUBECONFIG_ABSENT);
 	cr_assert_eq(state(theirs, &ours), KUBECONFIG_ABSENT);
 	cr_assert_eq(state(other, &ours), KUBECONFIG_FOREIGN);
-	cr_assert_eq(state(same_ca, &ours), KUBECONFIG_DRIFTED);
+	cr_assert_eq(state(same_ca, &ours), KUBECONFIG_FOREIGN);
 	cr_assert_eq(state(same_ca, &name), KUBECONFIG_FOREIGN);
 	AUTO_BUF struct buf out = { 0 };
 	cr_assert_eq(state(merged("", &out), &name), KUBECONFIG_DRIFTED);
@@ -323,10 +351,22 @@ Test(kubeconfig, the_file)
 	cr_assert_eq(kubeconfig_take_out(path, "powerstack", &changed, &e), 0, "%s", e.msg);
 	cr_assert(!changed);
 
+	/* what a run that was killed left is no obstacle; what lives is waited for, and not removed */
+	cr_assert_eq(file_replace(lock, 0600, "powerstack\n", 11, &e), 0);
+	cr_assert_eq(kubeconfig_put(path, &ours, &changed, &e), 0, "%s", e.msg);
+	cr_assert(changed && access(lock, F_OK) < 0);
+	cr_assert_eq(file_replace(lock, 0600, "powerstack\n", 11, &e), 0);
+	int held = open(lock, O_RDONLY);
+	cr_assert(held >= 0 && flock(held, LOCK_EX) == 0);
+	cr_assert_eq(kubeconfig_take_out(path, "powerstack", &changed, &e), -(int)ERR_TIMEOUT);
+	cr_assert_eq(access(lock, F_OK), 0);
+	close(held);
+	cr_assert_eq(kubeconfig_take_out(path, "powerstack", &changed, &e), 0, "%s", e.msg);
+
 	static const char foreign[] = "contexts: [{name: powerstack, context: {cluster: x, user: y}}]\n";
 	cr_assert_eq(file_replace(path, 0600, foreign, sizeof(foreign) - 1, &e), 0);
 	cr_assert_eq(kubeconfig_put(path, &ours, &changed, &e), -(int)ERR_REFUSED);
-	cr_assert_not_null(strstr(e.msg, "rename-context"), "%s", e.msg);
+	cr_assert_not_null(strstr(e.msg, "cluster_context"), "%s", e.msg);
 	cr_assert_eq(kubeconfig_take_out(path, "powerstack", &changed, &e), 0);
 	cr_assert(!changed && access(lock, F_OK) < 0);
 	unlink(backup);
