@@ -50,10 +50,10 @@ static const struct ynode *entry(const struct ynode *root, size_t list, const ch
 	return NULL;
 }
 
-/* Our extension of the context; NULL when it is not ours. */
-static const struct ynode *mark_of(const struct ynode *context)
+/* Our extension of an entry; NULL when it is not ours. */
+static const struct ynode *mark_of(const struct ynode *of)
 {
-	const struct ynode *list = ydoc_get(context, "extensions");
+	const struct ynode *list = ydoc_get(of, "extensions");
 	for (size_t i = 0; list && list->kind == YDOC_SEQ && i < list->n; i++)
 		if (is_named(list->items[i], MARK))
 			return list->items[i];
@@ -131,11 +131,11 @@ int kubeconfig_look(const char *path, const struct buf *text, const struct kubec
 	const struct ynode *mark = mark_of(context);
 	if (!cluster && !context && !user)
 		*ret = KUBECONFIG_ABSENT;
-	else if (!mark)
+	else if ((cluster && !mark_of(cluster)) || (context && !mark) || (user && !mark_of(user)))
 		*ret = KUBECONFIG_FOREIGN;
 	else if (!n->source)
 		*ret = KUBECONFIG_DRIFTED;
-	else if (same(scalar(context, "cluster"), n->name) && same(scalar(context, "user"), n->name) &&
+	else if (mark && same(scalar(context, "cluster"), n->name) && same(scalar(context, "user"), n->name) &&
 		 same(scalar(cluster, "server"), n->server) && is_as_entered(n, mark, cluster, user))
 		*ret = KUBECONFIG_PRESENT;
 	else
@@ -264,6 +264,23 @@ static void push_pair(struct events *ev, const char *key, const char *value)
 	push_scalar(ev, value);
 }
 
+/* entered NULL: the mark alone. */
+static void push_mark(struct events *ev, const char *entered)
+{
+	push_scalar(ev, "extensions");
+	push_list(ev);
+	push_map(ev);
+	push_scalar(ev, "extension");
+	push_map(ev);
+	if (entered)
+		push_pair(ev, "digest", entered);
+	push_pair(ev, "provider", MARK);
+	push_map_end(ev);
+	push_pair(ev, "name", MARK);
+	push_map_end(ev);
+	push_list_end(ev);
+}
+
 static void push_entry(struct events *ev, size_t list, const struct kubeconfig_entry *n)
 {
 	push_map(ev);
@@ -271,26 +288,18 @@ static void push_entry(struct events *ev, size_t list, const struct kubeconfig_e
 	push_map(ev);
 	if (list == 0) {
 		push_pair(ev, "certificate-authority-data", n->ca);
+		push_mark(ev, NULL);
 		push_pair(ev, "server", n->server);
 	} else if (list == 1) {
-		push_pair(ev, "cluster", n->name);
-		push_scalar(ev, "extensions");
-		push_list(ev);
-		push_map(ev);
-		push_scalar(ev, "extension");
 		digest_text entered;
 		digest(n->source, n->server, n->ca, n->cert, n->key, entered);
-		push_map(ev);
-		push_pair(ev, "digest", entered);
-		push_pair(ev, "provider", MARK);
-		push_map_end(ev);
-		push_pair(ev, "name", MARK);
-		push_map_end(ev);
-		push_list_end(ev);
+		push_pair(ev, "cluster", n->name);
+		push_mark(ev, entered);
 		push_pair(ev, "user", n->name);
 	} else {
 		push_pair(ev, "client-certificate-data", n->cert);
 		push_pair(ev, "client-key-data", n->key);
+		push_mark(ev, NULL);
 	}
 	push_map_end(ev);
 	push_pair(ev, "name", n->name);

@@ -6,8 +6,8 @@
  * as it was, fields that nobody here knows included (client-go's clientcmd api/v1: lists of {name, ...}).
  * Comments do not survive a change, as with kubectl.
  *
- * Our context carries an extension named "powerstack", the place that the format has for such marks (minikube
- * does the same): an entry of that name without it is somebody else's, and is refused rather than replaced.
+ * Each of the three carries an extension named "powerstack", the place that the format has for such marks (minikube
+ * does the same): one of that name without it is somebody else's, and is refused rather than replaced.
  */
 #include <stdbool.h>
 

@@ -57,13 +57,14 @@ static enum kubeconfig_state state(const char *text, const struct kubeconfig_ent
 
 /* printf '5e1f\0https://160.85.30.104:6443\0Q0E=\0Q0VSVA==\0S0VZ\0' | b2sum -l 256 */
 #define DIGEST "d7b2fa36b98d41c3db78364dd2d413fb4076f906fe9f751635a5600f84a8cb2b"
+#define MARK "    extensions:\n    - extension:\n        provider: powerstack\n      name: powerstack\n"
 #define OURS_CLUSTER                                                                                                   \
-	"- cluster:\n    certificate-authority-data: Q0E=\n    server: https://160.85.30.104:6443\n  name: powerstack\n"
+	"- cluster:\n    certificate-authority-data: Q0E=\n" MARK "    server: https://160.85.30.104:6443\n  name: powerstack\n"
 #define OURS_CONTEXT                                                                                                   \
 	"- context:\n    cluster: powerstack\n    extensions:\n    - extension:\n        digest: " DIGEST "\n        provider: powerstack\n" \
 	"      name: powerstack\n    user: powerstack\n  name: powerstack\n"
 #define OURS_USER                                                                                                      \
-	"- user:\n    client-certificate-data: Q0VSVA==\n    client-key-data: S0VZ\n  name: powerstack\n"
+	"- user:\n    client-certificate-data: Q0VSVA==\n    client-key-data: S0VZ\n" MARK "  name: powerstack\n"
 
 Test(kubeconfig, from_nothing)
 {
@@ -112,11 +113,11 @@ Test(kubeconfig, beside_others)
 
 Test(kubeconfig, ours_is_replaced_where_it_stands)
 {
-	static const char old[] = "clusters:\n- cluster: {server: 'https://old:6443', certificate-authority-data: T0xE}\n  name: powerstack\n"
+	static const char old[] = "clusters:\n- cluster: {server: 'https://old:6443', certificate-authority-data: T0xE, extensions: [{name: powerstack}]}\n  name: powerstack\n"
 				  "- cluster: {server: 'https://b'}\n  name: b\n"
 				  "contexts:\n- context: {cluster: powerstack, user: powerstack, extensions: [{name: powerstack, extension: {}}]}\n"
 				  "  name: powerstack\n"
-				  "users:\n- {name: powerstack, user: {token: abc}}\n- {name: powerstack, user: {token: twice}}\n";
+				  "users:\n- {name: powerstack, user: {token: abc, extensions: [{name: powerstack}]}}\n- {name: powerstack, user: {token: twice}}\n";
 	AUTO_BUF struct buf out = { 0 };
 	cr_assert_eq(state(old, &ours), KUBECONFIG_DRIFTED);
 	const char *text = merged(old, &out);
@@ -178,7 +179,14 @@ Test(kubeconfig, whose_entry_it_is)
 				    "contexts: [{name: powerstack, context: {cluster: powerstack, user: powerstack}}]\n";
 	static const char same_ca[] = "clusters: [{name: powerstack, cluster: {server: 'https://x', certificate-authority-data: Q0E=}}]\n"
 				      "contexts: [{name: powerstack, context: {cluster: powerstack, user: me}}]\n";
+	/* "kubectl config delete-context" leaves cluster and user */
+	static const char no_context[] = "clusters: [{name: powerstack, cluster: {extensions: [{name: powerstack}]}}]\n"
+					 "users: [{name: powerstack, user: {extensions: [{name: powerstack}]}}]\n";
+	static const char their_user[] = "contexts: [{name: powerstack, context: {extensions: [{name: powerstack}]}}]\n"
+					 "users: [{name: powerstack, user: {token: theirs}}]\n";
 	static const struct kubeconfig_entry name = { .name = "powerstack" };
+	cr_assert_eq(state(no_context, &ours), KUBECONFIG_DRIFTED);
+	cr_assert_eq(state(their_user, &ours), KUBECONFIG_FOREIGN);
 	cr_assert_eq(state("", &ours), KUBECONFIG_ABSENT);
 	cr_assert_eq(state(theirs, &ours), KUBECONFIG_ABSENT);
 	cr_assert_eq(state(other, &ours), KUBECONFIG_FOREIGN);
