@@ -3,10 +3,12 @@
 # apiserver.sh: a real Kubernetes API server for tests, on loopback ports of its own choice.
 #
 #   apiserver.sh build             builds it into the cache, once; prints the folder
-#   apiserver.sh start DIR [SAN..] starts etcd, kube-apiserver, kube-controller-manager and pods.py with
+#   apiserver.sh start [--port PORT] DIR [SAN..]
+#                                  starts etcd, kube-apiserver, kube-controller-manager and pods.py with
 #                                  their state in DIR; a start of what runs already does nothing
-#   apiserver.sh stop DIR          ends them all
+#   apiserver.sh stop DIR [now]    ends them all; "now" without a chance to keep their state
 #   apiserver.sh status DIR        one line each; fails unless all of them run and the API is ready
+#   apiserver.sh reset DIR         stops them and forgets the cluster; what nodes were given stays right
 #   apiserver.sh wipe DIR          stops them and removes DIR
 #   apiserver.sh node DIR [HOST]   prints a shell script that gives a node what its stand-in k3s needs;
 #                                  HOST is where the node reaches this machine's loopback (10.0.2.2)
@@ -45,9 +47,14 @@ cmd_build() {
 		exec 9>"$cache/lock"
 		flock -n 9 || say "waiting for another build"
 		flock -w 3600 9 || die "another build has held '$cache/lock' for an hour"
-		[ -x "$out/kube-apiserver" ] || nice -n 10 "$here/build.sh" "$out" >&2
+		if [ ! -x "$out/kube-apiserver" ]; then
+			# what no recipe of any checkout has asked for in a week
+			find "$cache" -mindepth 1 -maxdepth 1 -type d -name '????????????????' -mtime +7 -exec rm -rf {} +
+			nice -n 10 "$here/build.sh" "$out" >&2
+		fi
 		exec 9>&-
 	fi
+	touch "$out"
 	printf '%s\n' "$out"
 }
 
@@ -113,8 +120,16 @@ spawn() { # NAME COMMAND...
 	local name=$1
 	shift
 	# Every part names the state folder in its arguments: that is how alive() knows its own.
-	setsid "$@" >>"log/$name.log" 2>&1 </dev/null 8>&- 9>&- &
-	echo $! >"run/$name.pid"
+	(
+		echo "$BASHPID" >"run/$name.pid" # by itself: its parent may be ended just now
+		exec setsid "$@" >>"log/$name.log" 2>&1 </dev/null 8>&- 9>&-
+	) &
+	local tries
+	for tries in $(seq 100); do
+		! alive "$name" || return 0
+		sleep 0.05
+	done
+	die "$name does not start; its last lines after $tries tries:" "$(tail -n 5 "log/$name.log")"
 }
 
 wait_for() { # SECONDS NAME WHAT COMMAND...
@@ -133,7 +148,9 @@ api_ready() {
 }
 
 cmd_start() {
-	local dir=${1:?usage: apiserver.sh start DIR [SAN...]} bin part ports
+	local wanted='' dir bin ports
+	[ "${1-}" != --port ] || { wanted=$2 && shift 2; }
+	dir=${1:?usage: apiserver.sh start [--port PORT] DIR [SAN...]}
 	shift
 	bin=$(cmd_build)
 	mkdir -p "$dir"/{pki,run,log,etcd,lab}
@@ -148,7 +165,7 @@ cmd_start() {
 	# The API's port stays the same over restarts: nodes have it in a file.
 	ports=$(free_ports 3)
 	read -r port client peer <<<"$ports"
-	[ ! -s run/port ] || port=$(cat run/port)
+	if [ -n "$wanted" ]; then port=$wanted; elif [ -s run/port ]; then port=$(cat run/port); fi
 	echo "$port" >run/port
 	echo "127.0.0.1:$port" >lab/api
 	cp pki/server-ca.crt lab/api-ca.crt
@@ -181,12 +198,13 @@ cmd_start() {
 	alive pods || die "pods.py ended; its last lines:" "$(tail -n 5 log/pods.log)"
 }
 
-stop_all() { # in the state folder
-	local part pid tries
+stop_all() { # [now]: in the state folder
+	local part pid tries signal=TERM
+	[ "${1-}" != now ] || signal=KILL
 	for part in pods kube-controller-manager kube-apiserver etcd; do
 		alive "$part" || continue
 		pid=$(cat "run/$part.pid")
-		kill "$pid" 2>/dev/null || true
+		kill -"$signal" "$pid" 2>/dev/null || true
 		for tries in $(seq 100); do
 			alive "$part" || break
 			[ "$tries" != 50 ] || kill -9 "$pid" 2>/dev/null || true
@@ -198,8 +216,8 @@ stop_all() { # in the state folder
 }
 
 cmd_stop() {
-	cd "${1:?usage: apiserver.sh stop DIR}" 2>/dev/null || return 0
-	stop_all
+	cd "${1:?usage: apiserver.sh stop DIR [now]}" 2>/dev/null || return 0
+	stop_all "${2-}"
 }
 
 cmd_status() {
@@ -222,8 +240,14 @@ cmd_status() {
 	fi
 }
 
+cmd_reset() {
+	cd "${1:?usage: apiserver.sh reset DIR}"
+	stop_all now
+	rm -rf etcd log
+}
+
 cmd_wipe() {
-	cmd_stop "$1"
+	cmd_stop "$1" now
 	cd /
 	rm -rf -- "$1"
 }
@@ -239,7 +263,7 @@ cmd_node() {
 }
 
 case ${1-} in
-build | start | stop | status | wipe | node)
+build | start | stop | status | reset | wipe | node)
 	verb=$1
 	shift
 	"cmd_$verb" "$@"

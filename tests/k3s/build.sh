@@ -3,12 +3,12 @@
 # build.sh OUT: builds kube-apiserver and kube-controller-manager into the new directory OUT.
 #
 #   kube-apiserver, kube-controller-manager   from Debian's source package "kubernetes"
-#   etcd                                      from Debian's package "etcd-server", unpacked only, so
-#                                             that installing it starts no service
+#   etcd, kubectl                             from Debian's packages "etcd-server" and "kubernetes-client",
+#                                             unpacked only, so that installing them starts no service
 #   version                                   the source's version
 #
 # The cache key is this file's hash (see apiserver.sh). A cold build takes 5 to 10 minutes on two
-# processors; it runs at low priority.
+# processors; it runs at low priority. POWERSTACK_LAB_MIRROR names another Debian archive than this machine's own.
 set -euo pipefail
 
 out=${1:?usage: build.sh OUT}
@@ -36,9 +36,9 @@ trap 'rm -rf "$work" "$out.new"' EXIT
 
 # A private list, so that the machine's own apt sources stay as they are.
 # shellcheck disable=SC2016 # apt-get expands these itself
-mirror=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
-	awk '$1 == "Debian" { sub("/$", "", $2); print $2; exit }')
-[ -n "$mirror" ] || die "this machine's apt sources name no Debian archive"
+mirror=${POWERSTACK_LAB_MIRROR:-$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
+	awk '$1 == "Debian" { sub("/$", "", $2); print $2; exit }')}
+[ -n "$mirror" ] || die "this machine's apt sources name no Debian archive; set POWERSTACK_LAB_MIRROR to the address of one"
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 printf "%s [signed-by=$keyring] $mirror $suite main\n" deb deb-src >"$work/apt/sources.list"
 cat >"$work/apt.conf" <<CONF
@@ -55,15 +55,17 @@ cd "$work"
 	export APT_CONFIG=$work/apt.conf
 	timeout 300 apt-get update -qq
 	timeout 300 apt-get source -qq --download-only kubernetes
-	timeout 300 apt-get download -qq etcd-server
-) || die "cannot get the packages kubernetes and etcd-server of $suite from this machine's Debian archive"
+	timeout 300 apt-get download -qq etcd-server kubernetes-client
+) || die "cannot get the packages kubernetes, etcd-server and kubernetes-client of $suite from this machine's Debian archive"
 
 say "unpacking $(echo kubernetes_*.dsc)"
 version=$(sed -n 's/^Version: //p' kubernetes_*.dsc)
 mkdir -p go/src/k8s.io
 dpkg-source --no-check --skip-patches -x kubernetes_*.dsc go/src/k8s.io/kubernetes >/dev/null
-dpkg-deb -x etcd-server_*.deb etcd
-cp etcd/usr/bin/etcd "$out.new/etcd"
+for package in etcd-server kubernetes-client; do
+	dpkg-deb -x "$package"_*.deb unpacked
+done
+cp unpacked/usr/bin/etcd unpacked/usr/bin/kubectl "$out.new/"
 
 export GOPATH=$work/go GO111MODULE=off CGO_ENABLED=0 GOFLAGS=-p=2
 cd go/src/k8s.io/kubernetes

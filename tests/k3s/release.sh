@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# release.sh [--size MIB] [--images MIB] [--without-kubectl] DIR VERSION...: makes a tree of stand-in K3s
-# releases, laid out as the upstream site serves them; mirror.py serves it.
+# release.sh [--size MIB] [--images MIB] [--kubectl FILE | --without-kubectl] DIR VERSION...: makes a tree of
+# stand-in K3s releases, laid out as the upstream site serves them; mirror.py serves it.
 #
 #   DIR/github.com/k3s-io/k3s/releases/download/TAG/   TAG with "+", and again with "%2B"
 #       k3s k3s-arm64 k3s-armhf                        amd64's runs; the others say their architecture
@@ -9,13 +9,13 @@
 #       sha256sum-{amd64,arm64,arm}.txt k3s-images.txt
 #
 # --size pads each binary to that many MiB, --images each image archive; the padding cannot be
-# compressed and is the same bytes in every run. The amd64 binary carries a real kubectl (clients.sh),
-# unless told not to.
+# compressed and is the same bytes in every run. The amd64 binary carries a real kubectl: FILE, or that of
+# clients.sh, or none.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-size=0 images=1 kubectl=yes
+size=0 images=1 kubectl=clients.sh
 
 die() {
 	printf 'k3s: %s\n' "$*" >&2
@@ -26,16 +26,17 @@ while :; do
 	case ${1-} in
 	--size) size=$2 && shift 2 ;;
 	--images) images=$2 && shift 2 ;;
+	--kubectl) kubectl=$2 && shift 2 ;;
 	--without-kubectl) kubectl='' && shift ;;
 	*) break ;;
 	esac
 done
-[ $# -ge 2 ] || die "usage: release.sh [--size MIB] [--images MIB] [--without-kubectl] DIR VERSION..."
+[ $# -ge 2 ] || die "usage: release.sh [--size MIB] [--images MIB] [--kubectl FILE | --without-kubectl] DIR VERSION..."
 out=$1
 shift
 program=$root/out/k3s/k3s
 make -C "$root" --no-print-directory -s standin >&2 || die "cannot build the stand-in"
-[ -z "$kubectl" ] || kubectl=$("$here/clients.sh")/kubectl
+[ "$kubectl" != clients.sh ] || kubectl=$("$here/clients.sh")/kubectl
 mkdir -p "$out"
 
 noise() { # SEED BYTES
