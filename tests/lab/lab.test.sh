@@ -14,11 +14,14 @@ note() { sed 's/^/# /' "$@"; }
 
 # ours: the processes of this checkout's lab
 ours() {
-	local run pid
-	run=$(cd out/lab/run 2>/dev/null && pwd -P) || return 0
-	for pid in /proc/[0-9]*; do
-		[ "$(readlink "$pid/cwd" 2>/dev/null)" != "$run" ] || echo "${pid#/proc/}"
-	done
+	local dir pid
+	dir=$(cd out/lab 2>/dev/null && pwd -P) || return 0
+	{
+		for pid in /proc/[0-9]*; do
+			case $(readlink "$pid/cwd" 2>/dev/null) in "$dir"/*) echo "${pid#/proc/}" ;; esac
+		done
+		pgrep -f "$PWD/tests/(lab/lab cluster-build|k3s/)"
+	} | sort -u
 }
 on() { # on NODE SCRIPT: as root
 	"$lab" root "$1" <<<"$2" 2>&1
@@ -57,10 +60,29 @@ eval "$before"
 
 is "$(stat -c %a "$LAB_KEY" "$LAB_SUDO_PASSWORD_FILE" | sort -u)" 600 'key and password are for their owner only'
 pattern=$(ours | sed 's/.*/pid=&,/' | paste -sd'|')
-is "$(ss -Hltnp | grep -E "$pattern" | awk '$4 !~ /^127[.]0[.]0[.]1:/')" '' 'it listens on 127.0.0.1 only'
+is "$(ss -Hltnp | grep -E "$pattern" | awk '$4 !~ /^127[.]/')" '' 'it listens on loopback only'
 is "$(ss -Hlunp | grep -E "$pattern" | grep -v qemu-system | awk '{ sub(":.*", "", $4); print $4 }')" 127.0.0.1 \
 	'and so does its time server'
 like "$(ss -Hltnp | grep -E "$pattern")" "127.0.0.1:$LAB_HO1_EXPORTER_PORT " "the exporter's port of ho1 is forwarded"
+for n in HO1 HO2 HO3; do
+	external=LAB_${n}_EXTERNAL
+	like "$(ss -Hltnp | grep -E "$pattern")" "${!external}:$LAB_API_PORT " "the API's port of $n is forwarded, on an address of its own"
+done
+
+if [ -n "$LAB_MIRROR" ]; then
+	like "$("$lab" status)" "^mirror on, .* $LAB_MIRROR\$" 'the mirror runs'
+	like "$("$lab" status)" '^https://127.0.0.1:[0-9]+: ready$' 'the API server is ready'
+	for v in $LAB_RELEASES; do
+		is "$(curl -sfI -o "$work/head" -w '%{http_code}' "$LAB_MIRROR/github.com/k3s-io/k3s/releases/download/${v//+/%2B}/sha256sum-amd64.txt")" 200 \
+			"the mirror has $v"
+	done
+	is "$(on ho2 'stat -c "%a %n" /etc/powerstack-lab/proxy.key; cat /etc/powerstack-lab/api' | paste -sd' ')" \
+		"600 /etc/powerstack-lab/proxy.key 10.0.2.2:$(cat out/lab/api/run/port)" 'the nodes know where the API server is'
+	api=$(sed -n 's/.* server: //p' out/lab/api/kubeconfig)
+	run_ok 'kubectl of the lab' "$lab" kubectl --kubeconfig out/lab/api/kubeconfig create namespace of-this-lab
+else
+	skip "what the cluster needs cannot be built here: tests/lab/lab cluster-build says why" 'mirror and API server'
+fi
 
 # ho1 in full, the others in what differs
 for n in "${nodes[@]}"; do
@@ -142,11 +164,18 @@ for n in "${nodes[@]}"; do
 	fi
 done
 
+if [ -n "$LAB_MIRROR" ]; then
+	is "$("$lab" kubectl --kubeconfig out/lab/api/kubeconfig get namespace of-this-lab --ignore-not-found 2>&1)" '' 'the cluster is a new one'
+	is "$(sed -n 's/.* server: //p' out/lab/api/kubeconfig)" "$api" 'at the same place'
+fi
+
 "$lab" inventory "$work/inventory.yml"
 if [ -x out/release/powerstack ]; then
 	head -c 12 /dev/urandom | base64 >"$work/password"
 	out/release/powerstack -i "$work/inventory.yml" --vault-password-file "$work/password" \
 		vault set ho3_sudo <"$LAB_SUDO_PASSWORD_FILE" >/dev/null 2>&1
+	out/release/powerstack -i "$work/inventory.yml" --vault-password-file "$work/password" \
+		vault set token <"$work/password" >/dev/null 2>&1
 	run_ok 'powerstack takes the inventory' out/release/powerstack -i "$work/inventory.yml" \
 		--vault-password-file "$work/password" inventory check
 else

@@ -7,7 +7,9 @@ lab=tests/lab/lab
 ps=$PWD/out/release/powerstack
 nodes=(ho1 ho2 ho3)
 
-# demo_config DIR: inventory, vault and password file for the running lab; kept when they fit it.
+# demo_config DIR: inventory, vault and password file for the running lab; kept when they fit it. Sets parts: what
+# deploy, verify and destroy are to be given, nothing when they can do all, the base alone when the lab has
+# no cluster.
 demo_config() {
 	local dir=$1
 	mkdir -p "$dir"
@@ -22,6 +24,7 @@ demo_config() {
 		rm "$dir/inventory.yml.new"
 	else
 		mv "$dir/inventory.yml.new" "$dir/inventory.yml"
+		rm -f "$dir/powerstack.lock" # of other releases, maybe
 	fi
 	# Small machines: the cheaper key derivation. The sudo password goes from a 0600 file through a
 	# pipe into the vault.
@@ -30,13 +33,17 @@ demo_config() {
 	if [ "$LAB_SUDO_PASSWORD_FILE" -nt "$dir/vault.yml" ] || ! "${vault[@]}" get ho3_sudo >/dev/null 2>&1; then
 		"${vault[@]}" set ho3_sudo <"$LAB_SUDO_PASSWORD_FILE"
 	fi
+	"${vault[@]}" get token >/dev/null 2>&1 || head -c 32 /dev/urandom | base64 | tr -d '+/=\n' | "${vault[@]}" set token
+	# shellcheck disable=SC2034 # read by those who source this
+	if [ -n "$LAB_MIRROR" ]; then parts=(); else parts=(prereq disk nfs exporter); fi
 }
 
 # run_ps DIR ARG...: powerstack with that configuration
 run_ps() {
 	local dir=$1
 	shift
-	"$ps" -i "$dir/inventory.yml" --vault-password-file "$dir/vault-password" --log-dir "$dir/logs" "$@"
+	ps_options "$dir"
+	XDG_CACHE_HOME=$ps_cache "$ps" "${ps_options[@]}" "$@"
 }
 
 # exec_ps DIR ARG...: the same for "exec_ps ... &": the background process is powerstack itself, so that
@@ -44,7 +51,14 @@ run_ps() {
 exec_ps() {
 	local dir=$1
 	shift
-	exec "$ps" -i "$dir/inventory.yml" --vault-password-file "$dir/vault-password" --log-dir "$dir/logs" "$@"
+	ps_options "$dir"
+	XDG_CACHE_HOME=$ps_cache exec "$ps" "${ps_options[@]}" "$@"
+}
+
+# What it downloads are a mirror's stand-ins: they stay out of the user's cache.
+ps_options() {
+	ps_options=(-i "$1/inventory.yml" --vault-password-file "$1/vault-password" --log-dir "$1/logs")
+	ps_cache=$(cd "$1" && pwd)/cache
 }
 
 # unit_starts: when each unit that powerstack manages was started, on every node
@@ -52,6 +66,6 @@ unit_starts() {
 	local n
 	for n in "${nodes[@]}"; do
 		"$lab" ssh "$n" "systemctl show -p Id,ActiveEnterTimestampMonotonic,MainPID,NRestarts \
-			powerstack-exporter nfs-server nfs-kernel-server rpcbind rpc-statd 2>/dev/null; true" | sed "s/^/$n /"
+			k3s k3s-agent powerstack-exporter nfs-server nfs-kernel-server rpcbind rpc-statd 2>/dev/null; true" | sed "s/^/$n /"
 	done
 }
