@@ -60,7 +60,7 @@ int peer_url(struct peer *p, const char *url) {
 	return 0;
 }
 
-static int tcp_connect(const struct peer *p, char **why) {
+int tcp_connect(const struct peer *p, char **why) {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
 	int fd = -1, rc = getaddrinfo(p->host, p->port, &hints, &found);
 	if (rc) {

@@ -83,6 +83,7 @@ struct answer {
 };
 SSL_CTX *http_ctx(const char *ca_pem, const char *cert_file, const char *key_file); // ca NULL: trusts any
 int peer_url(struct peer *, const char *url); // https://HOST[:PORT]
+int tcp_connect(const struct peer *, char **ret_why); // a connected socket, or -1
 int peer_connect(const struct peer *, SSL **ret, char **ret_why);
 struct answer http(const struct peer *, const char *method, const char *path, const char *headers,
 		   const char *body);
@@ -94,10 +95,15 @@ int apply_text(const struct peer *, const char *text, const char *what);
 void manifests_loop_step(const struct peer *, const char *dir);
 void packaged_apply(const struct peer *, const char *manifests);
 
+// ---- balancer.c
+// Passes what comes to that port of 127.0.0.1 on to the peer, for ever; fatal when the port is taken.
+void balancer_start(int port, const struct peer *to);
+
 // ---- node.c
 struct node {
 	char *name, *ip, *external, *server_url, *data_dir;
 	bool control;
+	int local_port; // of 127.0.0.1, where the API is for what runs on the node
 };
 void node_identity(struct node *); // name and addresses from options and host; fatal as the real one
 char *node_password(void);

@@ -469,11 +469,11 @@ static int heartbeat(const struct node *n, const struct peer *api) {
 
 static void kubeconfig(const struct node *n, const char *name, const char *cert) {
 	char *path = strf("%s/agent/%s.kubeconfig", n->data_dir, name);
-	char *text = strf("apiVersion: v1\nclusters:\n- cluster:\n    server: https://127.0.0.1:6444\n    certificate-authority: "
+	char *text = strf("apiVersion: v1\nclusters:\n- cluster:\n    server: https://127.0.0.1:%d\n    certificate-authority: "
 			  "%s/agent/server-ca.crt\n  name: local\ncontexts:\n- context:\n    cluster: local\n    namespace: default\n    user: user\n"
 			  "  name: Default\ncurrent-context: Default\nkind: Config\npreferences: {}\nusers:\n- name: user\n  user:\n"
 			  "    client-certificate: %s/agent/%s.crt\n    client-key: %s/agent/%s.key\n",
-			  n->data_dir, n->data_dir, cert, n->data_dir, cert);
+			  n->local_port, n->data_dir, n->data_dir, cert, n->data_dir, cert);
 	if (file_write(path, 0600, text, strlen(text)))
 		fatal("cannot write %s: %s", path, strerror(errno));
 	free(path), free(text);
@@ -538,8 +538,14 @@ void node_run(struct node *n, const char *token, void (*joined)(struct node *)) 
 	if (!hash && !n->control)
 		say("warning", "Cluster CA certificate is not trusted by the host CA bundle, but the token does not include a CA hash. Use the "
 			       "full token from the server's node-token file to enable Cluster CA validation.");
+	struct peer api = { 0 };
+	if (peer_url(&api, n->server_url))
+		fatal("Invalid server url, failed to parse: %s", n->server_url);
+	// A server's own API listens beside its supervisor's port.
+	n->local_port = n->control ? atoi(api.port) + 1 : *option("lb-server-port") ? atoi(option("lb-server-port")) : 6444;
+	balancer_start(n->local_port, &api);
 	if (!n->control)
-		say("info", "Running load balancer k3s-agent-load-balancer 127.0.0.1:6444 -> [] [default: %s]", n->server_url + 8);
+		say("info", "Running load balancer k3s-agent-load-balancer 127.0.0.1:%d -> [] [default: %s]", n->local_port, n->server_url + 8);
 	while (!(ca = cluster_ca(n, hash, &why))) {
 		say("error", "Failed to validate connection to cluster at %s: %s", n->server_url, why);
 		free(why);

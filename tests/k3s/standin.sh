@@ -248,6 +248,10 @@ start two agent
 logged two 20 'k3s agent is up and running' "an agent joins with the full token"
 until_like 20 '^ho2 +Ready +<none> ' "and is Ready" kubectl get nodes
 is "$(on two stat -c %a /var/lib/rancher/k3s/agent/kubelet.kubeconfig)" 600 "its kubeconfig"
+like "$(on two "$k3s" kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig get node ho2 2>&1)" '^ho2 +Ready' \
+	"with it a node sees itself"
+like "$(on one "$k3s" kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig get node ho1 2>&1)" '^ho1 +Ready' \
+	"also on the server"
 stop two
 # A reinstalled machine has another password.
 on two rm -rf /etc/rancher/node /var/lib/rancher
