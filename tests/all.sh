@@ -68,19 +68,21 @@ fuzz_all() {
 		tail -30 "$results/fuzz-build.log"
 		echo "not ok 1 - fuzz targets build" >"$results/fuzz-build.tap"
 	}
-	running=0
-	for f in tests/fuzz/*_fuzz.c; do
-		[ -e "$f" ] || continue
-		target=$(basename "$f" _fuzz.c)
-		[ -x "out/fuzz/fuzz/$target" ] || continue
-		fuzz_one "$target" &
-		running=$((running + 1))
-		if [ $running -ge "$jobs" ]; then
-			wait
-			running=0
-		fi
-	done
-	wait
+	( # by itself: wait is for these alone
+		running=0
+		for f in tests/fuzz/*_fuzz.c; do
+			[ -e "$f" ] || continue
+			target=$(basename "$f" _fuzz.c)
+			[ -x "out/fuzz/fuzz/$target" ] || continue
+			fuzz_one "$target" &
+			running=$((running + 1))
+			if [ $running -ge "$jobs" ]; then
+				wait
+				running=0
+			fi
+		done
+		wait
+	)
 	cat "$results"/fuzz-*.tap | grep '^not ok'
 }
 
@@ -116,6 +118,29 @@ unit() {
 		echo "not ok 999 - unit: a sanitizer reported" >>"$results/unit.tap"
 }
 
+# What the lab's cluster needs takes minutes to build and is needed last: beside everything else, where it is in
+# the way least.
+cluster_builder=
+begin_cluster_build() {
+	for s in tests/lab/*.test.sh; do
+		if wanted "$(basename "$s" .test.sh)"; then
+			setsid sh -c 'tests/lab/lab deps && nice -n 19 tests/lab/lab cluster-build' \
+				>"$results/cluster-build.log" 2>&1 </dev/null &
+			cluster_builder=$!
+			trap '[ -z "$cluster_builder" ] || kill -- "-$cluster_builder" 2>/dev/null' EXIT
+			trap 'exit 130' INT TERM
+			return
+		fi
+	done
+}
+await_cluster_build() {
+	[ -n "$cluster_builder" ] || return 0
+	say "what the lab's cluster needs"
+	wait "$cluster_builder" || tail -5 "$results/cluster-build.log"
+	cluster_builder=
+}
+
+begin_cluster_build
 say build
 make --no-print-directory -j"$jobs" all >"$results/build.log" 2>&1 || {
 	tail -40 "$results/build.log"
@@ -131,6 +156,7 @@ if [ $build_failed = 0 ]; then
 	done
 	# The lab last and alone: emulated machines beside fuzz targets are several times slower.
 	fuzz_all
+	await_cluster_build
 	for s in tests/lab/*.test.sh; do
 		[ -e "$s" ] && suite "$s" 1500
 	done

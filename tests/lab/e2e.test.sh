@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The main job end to end on three virtual machines: check, deploy, verify, again, secrets, Prometheus,
-# interruption, power loss, destroy, deploy, reboot. Each case leaves the lab for the next one.
+# The main job end to end on three virtual machines, the cluster included: check, deploy, verify, again, secrets,
+# kubectl, Prometheus, interruption, power loss, destroy, deploy, reboot. Each case leaves the lab for
+# the next one.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/tap.sh
@@ -52,6 +53,20 @@ if ! { "$lab" up && "$lab" reset; } >"$work/up" 2>&1; then
 fi
 rm -rf "$dir"
 demo_config "$dir"
+cluster=$LAB_MIRROR
+[ -n "$cluster" ] || skip 'what the cluster needs cannot be built here: tests/lab/lab cluster-build says why' 'everything about the cluster'
+kubectl() { "$LAB_KUBECTL" --kubeconfig "$dir/kubeconfig" "$@"; }
+other_context() { kubectl config view --raw -o json | jq -S '[.contexts, .clusters, .users] | map(map(select(.name == "other")))'; }
+# Planted: somebody else's context in the kubeconfig.
+if [ -n "$cluster" ]; then
+	(
+		umask 077
+		kubectl config set-cluster other --server=https://192.0.2.1:6443 --tls-server-name=elsewhere
+		kubectl config set-credentials other --token=not-of-this-cluster
+		kubectl config set-context other --cluster=other --user=other --namespace=theirs
+	) >/dev/null
+	other_context >"$work/other.before"
+fi
 # Planted: a BMC that must not answer, so that the exporter's configuration holds a password.
 for s in bmcUser bmcSecret; do
 	(umask 077 && head -c 18 /dev/urandom | base64 | tr -d '+/=' >"$work/planted.$s")
@@ -62,61 +77,103 @@ sed -i 's/^  vars:$/  vars:\n    bmc_user: "{{ ansible_vault.bmcUser }}"\n    bm
 
 step 'deploy --check on bare machines'
 manifests bare
-to_json check deploy --check
+to_json check deploy --check "${parts[@]}"
 is "$rc" 4 'deploy --check before the first deploy: exit status 4, changes pending'
 manifests checked
 same_manifests bare checked 'deploy --check changes nothing on any node'
 listed=$(json check .changed)
 
 step 'first deploy, under watch'
-cat "$work"/planted.* "$dir/vault-password" "$LAB_SUDO_PASSWORD_FILE" | sed '/^$/d' >"$work/patterns"
-chmod 600 "$work/patterns"
-perl tests/lab/watch.pl "$work/patterns" "$work/seen.operator" "$work" "$PWD/out/e2e" "$PWD/logs" &
-watcher=$!
-for n in ho1 ho3; do
-	"$lab" root "$n" <<-SCRIPT
-		umask 077; mkdir -p /run/watch
-		cat >/run/watch/patterns <<'P'
-		$(cat "$work/patterns")
-		P
-		cat >/run/watch/watch.pl <<'W'
-		$(cat tests/lab/watch.pl)
-		W
-		setsid perl /run/watch/watch.pl /run/watch/patterns /run/watch/seen /tmp /var/tmp /etc/powerstack /dev/shm /var/lib/powerstack >/dev/null 2>&1 </dev/null &
-		echo \$! >/run/watch/pid
-	SCRIPT
-done
-to_json first deploy
+# watch WHAT: looks for the secrets in $work/patterns while WHAT happens; watched ends it and tells
+watch() {
+	chmod 600 "$work/patterns"
+	perl tests/lab/watch.pl "$work/patterns" "$work/seen.operator" "$work" "$PWD/out/e2e" "$PWD/logs" &
+	watcher=$!
+	for n in ho1 ho3; do
+		"$lab" root "$n" <<-SCRIPT
+			umask 077; mkdir -p /run/watch
+			cat >/run/watch/patterns <<'P'
+			$(cat "$work/patterns")
+			P
+			cat >/run/watch/watch.pl <<'W'
+			$(cat tests/lab/watch.pl)
+			W
+			setsid perl /run/watch/watch.pl /run/watch/patterns /run/watch/seen /tmp /var/tmp /etc/powerstack /etc/rancher \
+				/var/lib/rancher/k3s/agent /dev/shm /var/lib/powerstack >/dev/null 2>&1 </dev/null &
+			echo \$! >/run/watch/pid
+		SCRIPT
+	done
+}
+watched() { # watched WHAT
+	kill "$watcher" 2>/dev/null
+	for n in ho1 ho3; do
+		"$lab" root "$n" <<<'kill "$(cat /run/watch/pid)"; t=0; until [ -s /run/watch/seen.rounds ] || [ $t = 20 ]; do sleep 1; t=$((t + 1)); done; cat /run/watch/seen; cat /run/watch/seen.rounds >&2; rm -rf /run/watch' >"$work/seen.$n" 2>"$work/rounds.$n"
+		is "$(cat "$work/seen.$n")" '' "$1: no planted secret in a process list or readable file of $n ($(cat "$work/rounds.$n"))"
+		like "$(cat "$work/rounds.$n")" '^looked [0-9]+ times' "$1: the watcher of $n looked"
+	done
+	is "$(cat "$work/seen.operator")" '' "$1: no planted secret in a process list or readable file of the operator"
+	is "$(grep -rlFf "$work/patterns" "$dir/logs" | head -3)" '' "$1: no planted secret in the logs"
+	is "$(find "$dir/logs" -type f -perm /077)" '' "$1: logs are 0600"
+}
+{
+	cat "$work"/planted.* "$dir/vault-password" "$LAB_SUDO_PASSWORD_FILE"
+	"$ps" -i "$dir/inventory.yml" --vault-password-file "$dir/vault-password" vault get token
+} | sed '/^$/d' >"$work/patterns"
+watch
+to_json first deploy "${parts[@]}"
 is "$rc" 0 'deploy on bare machines: exit status 0'
 is "$(json first .failed)" 0 'no step failed'
 # What a package brings with it may be as wanted already when its row is reached: listed, not changed.
 rows() { jq -r ".steps[] | select($2) | \"\\(.host) \\(.step)\"" "$work/$1.json" | sort; }
 is "$(comm -13 <(rows check '.was != "present"') <(rows first .changed))" '' "every row that deploy changed ($(json first .changed)) was listed by --check ($listed)"
 is "$(comm -23 <(rows check '.was != "present"') <(rows first .changed) | while read -r h s; do jq -r --arg h "$h" --arg s "$s" '.steps[] | select(.host == $h and .step == $s and .outcome != "ok") | .step' "$work/first.json"; done)" '' 'every row that --check listed is as wanted now'
-kill "$watcher" 2>/dev/null
-for n in ho1 ho3; do
-	"$lab" root "$n" <<<'kill "$(cat /run/watch/pid)"; t=0; until [ -s /run/watch/seen.rounds ] || [ $t = 20 ]; do sleep 1; t=$((t + 1)); done; cat /run/watch/seen; cat /run/watch/seen.rounds >&2; rm -rf /run/watch' >"$work/seen.$n" 2>"$work/rounds.$n"
-	is "$(cat "$work/seen.$n")" '' "no planted secret in a process list or readable file of $n ($(cat "$work/rounds.$n"))"
-	like "$(cat "$work/rounds.$n")" '^looked [0-9]+ times' "the watcher of $n looked"
-done
-is "$(cat "$work/seen.operator")" '' 'no planted secret in a process list or readable file of the operator'
-is "$(grep -rlFf "$work/patterns" "$dir/logs" | head -3)" '' 'no planted secret in the logs'
-is "$(find "$dir/logs" -type f -perm /077)" '' 'logs are 0600'
+watched 'first deploy'
 is "$("$lab" root ho1 <<<'stat -c "%a %U" /etc/powerstack/exporter.yml')" '600 root' 'exporter.yml is 0600'
 
 step 'verify'
-run_ps "$dir" verify --json --junit "$work/junit.xml" >"$work/verify.json" 2>"$work/verify.err"
+run_ps "$dir" verify "${parts[@]}" --json --junit "$work/junit.xml" >"$work/verify.json" 2>"$work/verify.err"
 is $? 0 'verify passes whole'
 jq -r '.checks[] | select(.status != "pass" and .status != "passed") | "# \(.id) \(.where): \(.status): \(.evidence)"' "$work/verify.json"
-for id in B2.1 B2.2 B2.3 B2.4 B2.5 B2.6 B2.7 B2.8 B2.9 B2.10 B2.11 S1 X1 X3 X10; do
+ids='B2.1 B2.2 B2.3 B2.4 B2.5 B2.6 B2.7 B2.8 B2.9 B2.10 B2.11 S1 X1 X3 X10'
+[ -z "$cluster" ] || ids="B1.1 B1.2 B1.3 B1.4 B1.5 B1.6 B1.7 B1.8 B1.9 B1.10 B1.11 B1.12 B1.13 $ids X5"
+for id in $ids; do
 	n=$(jq "[.checks[] | select(.id == \"$id\" and (.status | startswith(\"pass\")))] | length" "$work/verify.json")
 	if [ "${n:-0}" -gt 0 ]; then ok "verify $id passes ($n)"; else not_ok "verify $id passes"; fi
 done
 run_ok 'junit.xml is well-formed' xmllint --noout "$work/junit.xml"
 
+if [ -n "$cluster" ]; then
+	step 'the cluster, from outside'
+	kubectl --context powerstack get nodes -o wide | sed 's/^/# /'
+	is "$(kubectl --context powerstack get nodes -o json | jq -r '.items[] | [.metadata.name,
+		(.status.conditions[] | select(.type == "Ready").status),
+		(.status.addresses[] | select(.type == "InternalIP").address), .status.nodeInfo.kubeletVersion] | join(" ")')" \
+		"ho1 True 192.168.0.104 v1.30.2+k3s1
+ho2 True 192.168.0.105 v1.30.2+k3s1
+ho3 True 192.168.0.106 v1.30.2+k3s1" 'kubectl with the context lists three Ready nodes by their internal addresses'
+	is "$(kubectl config view -o json | jq -r '.clusters[] | select(.name == "powerstack").cluster.server')" \
+		"https://$LAB_HO1_EXTERNAL:$LAB_API_PORT" 'by the external address'
+	is "$(stat -c %a "$dir/kubeconfig")" 600 'the kubeconfig is 0600'
+	other_context >"$work/other.after"
+	run_ok 'another context in it is as it was' cmp "$work/other.before" "$work/other.after"
+
+	step 'the context is lost; a deploy brings it back, under watch'
+	kubectl config view --raw -o json | jq -r '.users[] | select(.name == "powerstack").user["client-key-data"]' >>"$work/patterns"
+	is "$(tail -1 "$work/patterns" | base64 -d | head -1)" '-----BEGIN PRIVATE KEY-----' "the context's key is known"
+	kubectl config delete-context powerstack >/dev/null
+	unit_starts >"$work/starts.1"
+	watch
+	to_json context deploy
+	is "$rc $(json context .changed) $(json context .failed)" '0 1 0' 'a lost context is the only thing to change'
+	watched 'a deploy that enters the key'
+	unit_starts >"$work/starts.2"
+	run_ok 'and restarts nothing' diff "$work/starts.1" "$work/starts.2"
+	run_ok 'kubectl is answered again' kubectl --context powerstack get namespaces
+fi
+
 step 'second deploy'
 unit_starts >"$work/starts.1"
-to_json second deploy
+to_json second deploy "${parts[@]}"
 is "$rc $(json second .changed) $(json second .failed)" '0 0 0' 'a second deploy: 0 changes'
 unit_starts >"$work/starts.2"
 run_ok 'the second deploy restarts nothing' diff "$work/starts.1" "$work/starts.2"
@@ -160,20 +217,20 @@ fi
 
 step 'drift is put right, and only that'
 "$lab" root ho2 <<<'sysctl -qw kernel.perf_event_paranoid=2; systemctl stop powerstack-exporter'
-to_json drift deploy
+to_json drift deploy "${parts[@]}"
 is "$rc $(json drift .changed)" '0 2' 'two things drifted on ho2: two changes'
 
 step 'reboot all nodes'
 "$lab" reboot
-run_ps "$dir" verify --json >"$work/verify2.json" 2>"$work/verify2.err"
+run_ps "$dir" verify "${parts[@]}" --json >"$work/verify2.json" 2>"$work/verify2.err"
 is $? 0 'after a reboot of all nodes everything is back by itself: verify passes'
 jq -r '.checks[] | select(.status | startswith("fail")) | "# \(.id) \(.where): \(.evidence)"' "$work/verify2.json"
-to_json rebooted deploy
+to_json rebooted deploy "${parts[@]}"
 is "$rc $(json rebooted .changed)" '0 0' 'and deploy finds nothing to change'
 
 step 'data, destroy'
 "$lab" root ho2 <<<'echo kept >/mnt/data/of-the-user; sync'
-to_json destroy destroy --yes
+to_json destroy destroy --yes "${parts[@]}"
 is "$rc $(json destroy .failed)" '0 0' 'destroy: exit status 0'
 manifests destroyed
 # The data stays on the disk. What Debian's own packages leave behind when they are purged is theirs: their
@@ -182,13 +239,18 @@ manifests destroyed
 # were rebooted in between) is no trace either.
 leftovers='^mount [^ ]* [^ ]* (devtmpfs|tmpfs|autofs) |^sysctl (kernel\.threads-max|vm\.[a-z_]*_kbytes) |^disk /dev/vd|^mount /run/rpc_pipefs |^active ([a-z-]*\.target|run-rpc_pipefs\.mount|[a-z.-]* not-found) | /etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$| /var/lib/(apt|ucf|nfs)(/|$)'
 same_manifests bare destroyed 'after destroy nothing of powerstack is left on any node' "$leftovers"
-to_json destroy2 destroy --yes
+to_json destroy2 destroy --yes "${parts[@]}"
 is "$rc $(json destroy2 .changed)" '0 0' 'a second destroy: 0 changes'
+if [ -n "$cluster" ]; then
+	is "$(kubectl config get-contexts -o name)" other 'its context is gone from the kubeconfig'
+	other_context >"$work/other.after"
+	run_ok 'the other one is as it was' cmp "$work/other.before" "$work/other.after"
+fi
 
 step 'deploy, killed after a step, then again'
 # kill -9 after the n-th change that it reports, then a plain re-run must converge
 killed=0
-exec_ps "$dir" deploy -v --no-progress >"$work/killed.out" 2>&1 &
+exec_ps "$dir" deploy -v --no-progress "${parts[@]}" >"$work/killed.out" 2>&1 &
 victim=$!
 for _ in $(seq 600); do
 	n=$(grep -c 'changed' "$work/killed.out")
@@ -202,7 +264,7 @@ done
 wait $victim 2>/dev/null
 is $killed 1 "deploy was killed by SIGKILL after $n changes"
 step 'a worker loses its power in the middle of the re-run'
-exec_ps "$dir" --json deploy >"$work/power.json" 2>"$work/power.err" &
+exec_ps "$dir" --json deploy "${parts[@]}" >"$work/power.json" 2>"$work/power.err" &
 runner=$!
 sleep 6
 "$lab" poweroff ho2
@@ -211,9 +273,9 @@ rc=$?
 is $rc 1 'a worker power-cycled in the middle of a deploy: exit status 1'
 is "$(jq -r '[.steps[] | select(.host != "ho2" and (.outcome // "" | test("failed|refused|unreachable")))] | length' "$work/power.json")" 0 'the other nodes finish'
 "$lab" poweron ho2
-to_json rerun deploy
+to_json rerun deploy "${parts[@]}"
 is "$rc $(json rerun .failed)" '0 0' 'the re-run completes it'
-to_json again deploy
+to_json again deploy "${parts[@]}"
 is "$rc $(json again .changed)" '0 0' 'and then nothing is left to change'
 is "$("$lab" ssh ho3 cat /mnt/data/of-the-user)" kept 'data written before destroy is still there'
 
