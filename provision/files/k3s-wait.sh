@@ -5,6 +5,7 @@
 # at once when the unit starts again and again.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/node.lib.sh
 unit=$1 data=$2 node=$3 version=$4 limit=$5
 last='nothing was heard of it' told=
 prop() { systemctl show -p "$1" --value -- "$unit"; }
@@ -20,30 +21,31 @@ quit() {
 	for l; do why="$why | $l"; done
 	fail "$why"
 }
-t=0
+field() { # field NAME: of $v, into $f
+	f=$nl$v$nl
+	case $f in *"$nl$1="*) f=${f#*"$nl$1="} f=${f%%"$nl"*} ;; *) f= ;; esac
+}
+# by the clock: what is asked in between may take long itself
+until=$(($(date +%s) + limit))
 restarts=$(prop NRestarts)
-# shellcheck disable=SC2016 # a template of kubectl's
-what='{range .status.conditions[?(@.type=="Ready")]}{.status} {.reason}: {.message}{end}|{.status.nodeInfo.kubeletVersion}'
 while :; do
 	now=$(prop NRestarts)
 	[ $((now - restarts)) -lt 3 ] || quit "unit '$unit' was started $((now - restarts)) times while its node was waited for"
 	if [ ! -f "$data/agent/kubelet.kubeconfig" ]; then
 		last='the node has not joined the cluster yet'
-	elif out=$(timeout -k 1 15 /usr/local/bin/k3s kubectl --kubeconfig "$data/agent/kubelet.kubeconfig" \
-		--request-timeout=10s get node "$node" -o "jsonpath=$what" 2>&1); then
-		case $out in
-		'True '*"|$version") exit 0 ;;
-		'True '*) last="it is Ready, but runs ${out##*|}" ;;
-		*) last="it is not Ready: ${out%|*}" ;;
-		esac
+	elif node_state "$data/agent/kubelet.kubeconfig" "$node"; then
+		field version
+		is=$f
+		field ready
+		if [ "$f" = True ] && [ "$is" = "$version" ]; then exit 0; fi
+		if [ "$f" = True ]; then last="it is Ready, but runs $is"; else field why && last="it is not Ready: $f"; fi
 	else
-		last=${out##*"$nl"}
+		last=${v##*"$nl"}
 	fi
 	if [ "$last" != "$told" ]; then
 		echo "node '$node': $last"
 		told=$last
 	fi
-	[ $t -lt "$limit" ] || quit "node '$node' is not Ready with $version after $limit s: $last"
-	t=$((t + 2))
+	[ "$(date +%s)" -lt "$until" ] || quit "node '$node' is not Ready with $version after $limit s: $last"
 	sleep 2
 done

@@ -62,6 +62,7 @@ unknown() { printf '!%s=%s\0' "$1" "$2"; }
 
 . provision/files/blk.lib.sh
 . provision/files/sum.lib.sh
+. provision/files/node.lib.sh
 
 # Is one of the questions of this kind? "asked KIND QUESTION..."
 asked() {
@@ -222,18 +223,13 @@ ifaces() {
 	done
 }
 
-# Asked with the kubelet's own rights, which see its own node: the same on servers and agents.
-# shellcheck disable=SC2016 # a template of kubectl's
-node_fields='{range .status.conditions[?(@.type=="Ready")]}ready={.status}{"\n"}why={.reason}: {.message}{"\n"}{end}version={.status.nodeInfo.kubeletVersion}{"\n"}{range .status.addresses[?(@.type=="InternalIP")]}ip={.address}{"\n"}{end}'
 nodes() {
 	for q; do case $q in node:*) ;; *) continue ;; esac
-		name=${q##*:}
 		p=${q#node:}
 		p=${p%:*}/agent/kubelet.kubeconfig
 		if ! [ -x /usr/local/bin/k3s ] || ! [ -f "$p" ]; then
 			no "$q"
-		elif v=$(timeout -k 1 15 /usr/local/bin/k3s kubectl --kubeconfig "$p" --request-timeout=10s \
-			get node "$name" -o "jsonpath=$node_fields" 2>&1); then
+		elif node_state "$p" "${q##*:}"; then
 			yes "$q" "$v"
 		else
 			yes "$q" "ready=Unknown${nl}why=${v##*"$nl"}"

@@ -526,9 +526,22 @@ echo "$*" >/var/log/k3s.args
 cat /var/log/k3s.says
 SHIM
 chmod 755 /usr/local/bin/k3s
-printf 'ready=True\nwhy=KubeletReady: fine\nversion=v1\nip=192.0.2.7' >/var/log/k3s.says
-is "$(probe node:$data:n1 | head -2)" '=node:/var/lib/rancher/k3s:n1=ready=True
+# says STATUS REASON MESSAGE VERSION: an API's answer, with what could be taken for the fields that count
+says() {
+	printf '%s' '{"kind":"Node","apiVersion":"v1","metadata":{"name":"n1","annotations":{"is":"{\"type\":\"Ready\",\"status\":\"Odd\"}"},' \
+		'"managedFields":[{"fieldsV1":{"f:status":{"f:conditions":{"k:{\"type\":\"Ready\"}":{"f:status":{}}}}}}]},' \
+		'"status":{"conditions":[{"type":"DiskPressure","status":"False","reason":"KubeletHasNoDiskPressure","message":"none"},' \
+		"{\"type\":\"Ready\",\"status\":\"$1\",\"lastHeartbeatTime\":\"2026-01-02T03:04:05Z\",\"reason\":\"$2\",\"message\":\"$3\"}]," \
+		'"addresses":[{"type":"ExternalIP","address":"203.0.113.7"},{"type":"InternalIP","address":"192.0.2.7"},' \
+		'{"type":"Hostname","address":"n1"}],"nodeInfo":{"bootID":"b","kubeletVersion":"'"$4"'","kubeProxyVersion":"v9"}}}' >/var/log/k3s.says
+}
+says True KubeletReady fine v1
+is "$(probe node:$data:n1 | sort)" '=node:/var/lib/rancher/k3s:n1=ready=True
+=probe=complete
+ip=192.0.2.7
+version=v1
 why=KubeletReady: fine' 'a node that is Ready'
+like "$(cat /var/log/k3s.args)" "get --raw /api/v1/nodes/n1$" 'is asked for in one request'
 touch /var/log/refused
 like "$(probe node:$data:n1)" '^why=The connection to the server was refused$' 'a server that cannot be reached is told'
 cat >"$tmp/bin/systemctl" <<'SHIM'
@@ -539,12 +552,13 @@ out=$(run k3s-wait k3s.service $data n1 v1 3 2>&1)
 is "$?" 1 'a node that does not become Ready is waited for, but not for ever'
 like "$out" "node 'n1' is not Ready with v1 after 3 s: The connection" 'with the last reason'
 rm -f /var/log/refused
-printf 'True KubeletReady: fine|v0' >/var/log/k3s.says
+says True KubeletReady fine v0
 like "$(run k3s-wait k3s.service $data n1 v1 1 2>&1)" 'it is Ready, but runs v0' 'nor one with another version'
-(sleep 1; printf 'True KubeletReady: fine|v1' >/var/log/k3s.says) &
+(sleep 1; says True KubeletReady fine v1) &
 run k3s-wait k3s.service $data n1 v1 10
 is "$?" 0 'one that becomes Ready is'
-printf 'False KubeletNotReady: no network|v1' >/var/log/k3s.says
+says False KubeletNotReady 'no network' v1
+like "$(run k3s-wait k3s.service $data n1 v1 1 2>&1)" 'it is not Ready: KubeletNotReady: no network' 'one that is not Ready says why'
 echo 1 >/var/log/restarts
 (sleep 1; echo 4 >/var/log/restarts) &
 out=$(run k3s-wait k3s.service $data n1 v1 30 2>&1)

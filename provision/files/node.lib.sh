@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# How a node stands in the cluster. Asked with its kubelet's own rights, which see it: the same on servers and agents.
+# One request, for kubectl's "get node" first asks for all kinds that the API has, dozens of requests, and
+# keeps the answers in root's home folder.
+
+# node_state KUBECONFIG NAME: $v becomes lines ready=, why=, version= and ip=; fails with what was said instead in $v.
+# Objects of the API's answer become lines at their braces; its fields stand in the order of the Go types that it is
+# written from (core/v1 NodeCondition, NodeAddress, NodeSystemInfo).
+node_state() {
+	v=$(timeout -k 1 15 /usr/local/bin/k3s kubectl --kubeconfig "$1" --request-timeout=10s \
+		get --raw "/api/v1/nodes/$2" 2>&1) || return 1
+	v=$(printf '%s\n' "$v" | tr '{}' '\n\n' | sed -n \
+		-e '/"type":"Ready"/{h;s/.*"status":"\([^"]*\)".*/ready=\1/p;g;s/.*"reason":"\([^"]*\)","message":"\([^"]*\).*/why=\1: \2/p;}' \
+		-e 's/.*"kubeletVersion":"\([^"]*\)".*/version=\1/p' \
+		-e '/"type":"InternalIP"/s/.*"address":"\([^"]*\)".*/ip=\1/p')
+}
