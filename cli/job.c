@@ -4,11 +4,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/near.h"
 
+#define FILES_MAX 65536		/* open files are allowed up to the system's limit, or this */
 #define OUT_BYTES (64u << 20)	/* of a report */
 
 /* ---- signals */
@@ -171,6 +173,17 @@ static void on_command(void *ctx, const char *host, const struct cmd *cmd, const
 
 /* ---- begin and end */
 
+/* A run that changes something stays connected to all of its hosts at once; the limit that a shell starts with is
+ * mostly 1024, while a process may raise its own far above. */
+static void allow_many_files(void)
+{
+	struct rlimit l;
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= FILES_MAX)
+		return;
+	l.rlim_cur = l.rlim_max < FILES_MAX ? l.rlim_max : FILES_MAX;
+	(void)!setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static int open_vault_if_needed(struct job *job, struct err *e)
 {
 	AUTO_STRV struct strv entries = { 0 };
@@ -305,6 +318,7 @@ static int begin(struct job *job, enum walk w, int argc, char **argv, struct err
 		r = start_log(job, e);
 	if (r < 0)
 		return r;
+	allow_many_files();
 	(void)signals_catch();
 	r = open_artifacts(job, w, e);
 	return r < 0 ? r : start_display(job, e);

@@ -136,6 +136,12 @@ cd "$site" || exit 1
 run deploy --limit ho9
 is "$rc" 2 '--limit with an unknown host: usage'
 like "$err" "no host 'ho9'.*did you mean 'ho" '--limit names the nearest'
+# what a ProxyCommand is started with is what the run itself has
+printf 'ProxyCommand sh -c "ulimit -Sn >>%s/files; exit 1"\n' "$work" >"$work/ssh_config"
+(ulimit -Sn 99 && "$ps" --ssh-config "$work/ssh_config" --log-dir "$work/files.logs" deploy >/dev/null 2>&1)
+most=$(ulimit -Hn)
+[ "$most" != unlimited ] && [ "$most" -lt 65536 ] || most=65536
+is "$(sort -u "$work/files")" "$most" 'a run allows itself as many open files as it may have'
 run deploy
 is "$rc" 1 'deploy on unreachable hosts: status 1'
 like "$out" '3 unreachable' 'its summary counts them'
