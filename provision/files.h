@@ -7,8 +7,8 @@
 
 /* The whole text of provision/files/<name>, NUL-terminated; NULL when there is no such file. */
 const char *files_text(const char *name);
-/* The exporter for a Debian architecture (amd64, arm64, armhf): NULL when it was not built in.
- * *ret_sha256 (64 hex digits) is computed once. Thread-safe. */
+/* The exporter for a Debian architecture (amd64, arm64, armhf): NULL when it was not built in (or there is
+ * no memory for its sum). *ret_sha256 (64 hex digits) is computed once. Thread-safe. */
 const void *files_exporter(const char *arch, size_t *ret_len, const char **ret_sha256);
 
 #endif
