@@ -22,7 +22,7 @@ const struct opt global_opts[] = {
 	{ "jobs", 'j', OPT_UINT, "N", "hosts worked on at once; default: all, at most 64", AT(jobs),
 	  .min = 1, .max = 64 },
 	{ "timeout", 0, OPT_DURATION, "TIME",
-	  "bound of one remote command, such as 90s or 5m; default: each step's own", AT(timeout_ns),
+	  "bound of one remote command, and of a login if above its 20s, such as 90s or 5m; default: each step's own", AT(timeout_ns),
 	  .min = SECOND, .max = 86400 * SECOND },
 	{ "accept-new-host-keys", 0, OPT_FLAG, NULL,
 	  "trust and remember the key of a host that is not in known_hosts yet; a changed key is always refused",

@@ -93,7 +93,7 @@ complete -c powerstack -l vault -r -F -d 'the vault; default: vault.yml beside t
 complete -c powerstack -l vault-password-file -r -F -d 'take the vault\'s password from the first line of FILE, of its output when it is executable, or of standard input when it is \'-\'; default: $POWERSTACK_VAULT_PASSWORD_FILE, then a prompt'
 complete -c powerstack -l limit -x -a '(__powerstack_hosts)' -d 'only these hosts'
 complete -c powerstack -s j -l jobs -x -d 'hosts worked on at once; default: all, at most 64'
-complete -c powerstack -l timeout -x -d 'bound of one remote command, such as 90s or 5m; default: each step\'s own'
+complete -c powerstack -l timeout -x -d 'bound of one remote command, and of a login if above its 20s, such as 90s or 5m; default: each step\'s own'
 complete -c powerstack -l accept-new-host-keys -d 'trust and remember the key of a host that is not in known_hosts yet; a changed key is always refused'
 complete -c powerstack -l ssh-config -r -F -d 'use FILE instead of ~/.ssh/config'
 complete -c powerstack -l log-dir -r -F -d 'where the log of the run goes; default: logs'

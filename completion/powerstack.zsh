@@ -24,7 +24,7 @@ _powerstack() {
 		'--vault-password-file=[take the vault'\''s password from the first line of FILE, of its output when it is executable, or of standard input when it is '\''-'\''; default\: $POWERSTACK_VAULT_PASSWORD_FILE, then a prompt]:FILE:_files'
 		'--limit=[only these hosts]:HOST,...: _powerstack_hosts'
 		'(-j --jobs)'{-j,--jobs=}'[hosts worked on at once; default\: all, at most 64]:N:'
-		'--timeout=[bound of one remote command, such as 90s or 5m; default\: each step'\''s own]:TIME:'
+		'--timeout=[bound of one remote command, and of a login if above its 20s, such as 90s or 5m; default\: each step'\''s own]:TIME:'
 		'--accept-new-host-keys[trust and remember the key of a host that is not in known_hosts yet; a changed key is always refused]'
 		'--ssh-config=[use FILE instead of ~/.ssh/config]:FILE:_files'
 		'--log-dir=[where the log of the run goes; default\: logs]:DIR:_files -/'

@@ -10,6 +10,8 @@
 #include "provision/engine/plan.h"
 #include "provision/steps/steps.h"
 
+#define CONNECT_S 20	/* for TCP, key exchange and login together */
+
 /* Both the events and the log of commands go through one lock: a watcher is never called twice at
  * once, whatever thread it is. */
 struct door {
@@ -62,6 +64,8 @@ static int door_open(void *ctx, const struct host *host, struct session **ret, s
 	struct ssh_policy policy = {
 		.accept_new_host_keys = d->o->accept_new_host_keys,
 		.config_file = d->o->ssh_config,
+		/* who gives a command longer than usual has slow nodes, a slow line or a busy machine here */
+		.connect_timeout_s = d->o->timeout_s > CONNECT_S ? d->o->timeout_s : CONNECT_S,
 		.cancel = d->o->cancel,
 		.ran = d->watcher && d->watcher->ran ? door_ran : NULL,
 		.ran_ctx = d,

@@ -46,7 +46,8 @@ struct run_options {
 	bool diff, accept_new_host_keys;
 	bool once;			/* verify: no retries (--strict) */
 	const char *ssh_config;		/* NULL: the user's */
-	unsigned timeout_s;		/* --timeout: bound of one remote command; 0: each step's own */
+	unsigned timeout_s;		/* --timeout: bound of one remote command, and of a login if above
+					   its own; 0: each step's own */
 	const struct purge *purge;	/* destroy; NULL: none */
 	struct artifacts *artifacts;	/* what deploy brings to the nodes (provision/artifact/); NULL: none */
 	struct cancel *cancel;
