@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What the benchmarks run beside powerstack; see the heads of the sources.
+$(O)/bench/handshake: $(O)/tests/bench/handshake.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssh -lpthread
+
+$(O)/bench/node: $(O)/tests/bench/node.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+$(O)/bench/answers: $(call obj,tests/bench/answers.c tests/fake/host.c tests/fake/scripts.c $(LIB_SRC)) $(EMBED) $(EMBED_EXPORTER)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
