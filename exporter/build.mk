@@ -19,7 +19,7 @@ exporter_strip = $(if $(filter $(1),$(EXPORTER_NATIVE)),strip,$(triplet_$(1))-st
 EXPORTER_ALL_SRC := $(EXPORTER_SRC) exporter/main.c
 EXPORTER_BASE_SRC := $(sort $(wildcard base/*.c))
 # For what links the sources dynamically: unit tests, fuzz targets, the sanitized exporter.
-EXPORTER_TEST_LIBS := -levent_extra -levent_core -lbpf -lelf -lz -lm
+EXPORTER_TEST_LIBS := -levent_openssl -lssl -lcrypto -lcrypt -levent_extra -levent_core -lbpf -lelf -lz -lm
 
 # ---- BPF: clang -> object -> stripped object -> skeleton; the same for every architecture
 BPF_MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
@@ -83,7 +83,7 @@ out/static/$(1)/powerstack-exporter: $$(EXPORTER_OBJ_$(1)) exporter/static_curl.
 		$(if $(filter $(1),$(EXPORTER_NATIVE)),,HOST=$(triplet_$(1))) exporter/static_curl.sh) && \
 	cp "$$$$curl/VERSION" out/static/$(1)/libcurl.version && \
 	$$(call exporter_cc,$(1)) $$(CFLAGS_release) $$(STATIC_LDFLAGS) -o $$@ $$(EXPORTER_OBJ_$(1)) \
-		"$$$$curl/lib/libcurl.a" -lcares -lssl -lcrypto -levent_extra -levent_core \
+		"$$$$curl/lib/libcurl.a" -lcares -levent_openssl -lssl -lcrypto -lcrypt -levent_extra -levent_core \
 		$$(call static_libelf,$(1)) -ljson-c -lyaml -lsodium -lm 2>$$@.log || { cat $$@.log; exit 1; }
 
 # What travels to nodes and into the command: without symbols.

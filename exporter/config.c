@@ -239,9 +239,9 @@ int config_parse(const char *name, const void *bytes, size_t len, bool exposed,
 	return 0;
 }
 
-int config_read(const char *path, const struct opt_table *options, struct config *ret, struct err *e)
+int config_bytes(const char *path, struct buf *ret, bool *ret_exposed, struct err *e)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -249,10 +249,7 @@ int config_read(const char *path, const struct opt_table *options, struct config
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_CONFIG, "the configuration '%s' is no file", path);
 	/* Only root or who runs this may be the one who can change where secrets are sent. */
-	bool exposed = (st.st_mode & 077) != 0 || (st.st_uid != 0 && st.st_uid != geteuid());
-	AUTO_BUF struct buf b;
-
-	buf_init_secret(&b, CONFIG_MAX);
+	*ret_exposed = (st.st_mode & 077) != 0 || (st.st_uid != 0 && st.st_uid != geteuid());
 	for (;;) {
 		char part[4096];
 		ssize_t n = read(fd, part, sizeof part);
@@ -262,13 +259,23 @@ int config_read(const char *path, const struct opt_table *options, struct config
 		if (n < 0)
 			return err_errno(e, ERR_CONFIG, "cannot read the configuration '%s'", path);
 		if (n == 0)
-			break;
-		int rc = buf_add(&b, part, (size_t)n);
+			return 0;
+		int rc = buf_add(ret, part, (size_t)n);
 
 		explicit_bzero(part, sizeof part);
 		if (rc < 0)
-			return err_set(e, ERR_CONFIG, "the configuration '%s' is larger than %u bytes", path,
-				       CONFIG_MAX);
+			return err_set(e, ERR_CONFIG, "the configuration '%s' is larger than %zu bytes", path,
+				       ret->max);
 	}
-	return config_parse(path, buf_str(&b), b.len, exposed, options, ret, e);
+}
+
+int config_read(const char *path, const struct opt_table *options, struct config *ret, struct err *e)
+{
+	bool exposed = false;
+	AUTO_BUF struct buf b;
+
+	buf_init_secret(&b, CONFIG_MAX);
+	int rc = config_bytes(path, &b, &exposed, e);
+
+	return rc < 0 ? rc : config_parse(path, buf_str(&b), b.len, exposed, options, ret, e);
 }

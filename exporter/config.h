@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/opts.h"
 #include "base/secret.h"
@@ -50,6 +51,9 @@ int config_parse(const char *name, const void *bytes, size_t len, bool exposed,
 		 const struct opt_table *options, struct config *ret, struct err *e);
 /* The same from a file. */
 int config_read(const char *path, const struct opt_table *options, struct config *ret, struct err *e);
+/* Appends a file's bytes to ret, whose cap bounds them; mark it secret. *ret_exposed: others than
+ * root and who runs this may read it, or could have written it. -ERR_CONFIG. */
+int config_bytes(const char *path, struct buf *ret, bool *ret_exposed, struct err *e);
 /* The configuration without a file. */
 void config_init(struct config *ret);
 void config_clear(struct config *c);

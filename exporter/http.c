@@ -8,42 +8,75 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "base/cleanup.h"
+#include "exporter/auth.h"
+#include "exporter/page.h"
 #include "exporter/request.h"
 #include "exporter/tick.h"
+#include "exporter/tls.h"
+#include "exporter/web_config.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define LINGER_S 2
 
+const struct http_status http_statuses[] = {
+	{ 200, "200", "OK" },
+	{ 400, "400", "Bad Request" },
+	{ 401, "401", "Unauthorized" },
+	{ 404, "404", "Not Found" },
+	{ 405, "405", "Method Not Allowed" },
+	{ 413, "413", "Content Too Large" },
+	{ 414, "414", "URI Too Long" },
+	{ 429, "429", "Too Many Requests" },
+	{ 431, "431", "Request Header Fields Too Large" },
+	{ 500, "500", "Internal Server Error" },
+	{ 501, "501", "Not Implemented" },
+	{ 503, "503", "Service Unavailable" },
+	{ 505, "505", "HTTP Version Not Supported" },
+};
+const size_t nhttp_statuses = COUNT(http_statuses);
+_Static_assert(COUNT(http_statuses) <= HTTP_STATUSES_MAX, "struct http_stats has a place for each");
+
+/* The forms in which a reading can be asked for; with HTTP's own compression or without. */
+enum form { FORM_TEXT = FORMAT_TEXT, FORM_OPENMETRICS = FORMAT_OPENMETRICS, FORM_LANDING, NFORMS };
+
 /* A page, shared by what is sending it. */
 struct page {
+	struct http *http;
 	char *text;
 	size_t len;
 	unsigned refs;
+	bool current; /* one reference is the server's own */
 };
 
 enum phase {
-	PHASE_IDLE,	/* nothing of a request has come */
-	PHASE_HEAD,	/* some of it has */
+	PHASE_IDLE,	/* between two requests */
+	PHASE_HEAD,	/* a head is to come: connected, or some of it has come */
+	PHASE_ASK,	/* who is it? bcrypt takes its time */
 	PHASE_SEND,	/* the answer is going out */
 	PHASE_LINGER,	/* all sent, our side closed: waits for the peer's, so that it reads to the end */
 };
 
-static const unsigned phase_s[] = { HTTP_IDLE_S, HTTP_HEAD_S, HTTP_SEND_S, LINGER_S };
+static const unsigned phase_s[] = { HTTP_IDLE_S, HTTP_HEAD_S, HTTP_ASK_S, HTTP_SEND_S, LINGER_S };
 
 struct conn {
 	struct http *http;
 	struct conn *next, **prev;
 	struct bufferevent *bev;
+	struct in6_addr peer;
 	enum phase phase;
-	uint64_t since_ns; /* in this phase */
-	bool close;	   /* after the answer */
-	bool eof;	   /* the peer has closed its sending side: what is here is all */
+	uint64_t since_ns;  /* in this phase */
+	struct page *page;  /* being sent: for comparison only, the reference is the output buffer's */
+	struct request asked; /* PHASE_ASK: what is answered then; without the header's text */
+	bool close;	    /* after the answer */
+	bool eof;	    /* the peer has closed its sending side: what is here is all */
 };
 
 struct http {
@@ -51,16 +84,24 @@ struct http {
 	struct evconnlistener *listener;
 	struct event *sweep;
 	const char *metrics_path;
-	struct page *page;
+	struct http_pages pages;
+	struct tls *tls;   /* NULL: plain HTTP */
+	struct auth *auth; /* NULL: never had users */
+	char *headers;	   /* lines that every answer has besides its own; NULL: none */
+	struct page *made[NFORMS][2]; /* of the last reading; [1]: gzip */
+	size_t held;		      /* bytes of pages that are no longer current */
 	struct conn *conns;
 	struct http_stats stats;
+	bool ready;  /* there is a reading */
 	bool paused; /* out of descriptors: accepting stopped until the next sweep */
 };
 
 static void page_unref(struct page *p)
 {
-	if (!p || --p->refs > 0)
+	if (--p->refs > 0)
 		return;
+	if (!p->current)
+		p->http->held -= p->len;
 	free(p->text);
 	free(p);
 }
@@ -77,6 +118,13 @@ static void conn_free(struct conn *c)
 	if (c->next)
 		c->next->prev = c->prev;
 	c->http->stats.connections--;
+	if (c->phase == PHASE_ASK)
+		auth_forget(c->http->auth, c);
+	/* The page it was sending is given back now; bufferevent_free may put that off. */
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+
+	evbuffer_unfreeze(out, 1);
+	evbuffer_drain(out, evbuffer_get_length(out));
 	bufferevent_free(c->bev);
 	free(c);
 }
@@ -87,59 +135,174 @@ static void enter(struct conn *c, enum phase phase)
 	c->since_ns = tick_now_ns();
 }
 
-static const char *reason(int status)
+static size_t status_row(int status)
 {
-	static const struct {
-		int status;
-		const char *reason;
-	} rows[] = {
-		{ 200, "OK" },
-		{ 400, "Bad Request" },
-		{ 404, "Not Found" },
-		{ 405, "Method Not Allowed" },
-		{ 413, "Content Too Large" },
-		{ 414, "URI Too Long" },
-		{ 431, "Request Header Fields Too Large" },
-		{ 501, "Not Implemented" },
-		{ 503, "Service Unavailable" },
-		{ 505, "HTTP Version Not Supported" },
-	};
+	size_t row = 0;
 
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		if (rows[i].status == status)
-			return rows[i].reason;
-	}
-	return "Error";
+	while (row + 1 < nhttp_statuses && http_statuses[row].status != status)
+		row++;
+	return row;
 }
 
-static void answer(struct conn *c, const struct request *r, int status, const char *type,
-		   const char *text, size_t len, struct page *page)
+/* ---- making pages */
+
+/* One gzip member (RFC 1952) of it. The fastest level: a scrape waits for it, and text like this
+ * shrinks to less than a tenth all the same. */
+static int compress_page(const struct page *from, struct buf *out)
+{
+	z_stream z = { 0 };
+	unsigned char part[16384];
+	int rc;
+
+	if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		return -1;
+	z.next_in = (unsigned char *)from->text;
+	z.avail_in = (uInt)from->len;
+	do {
+		z.next_out = part;
+		z.avail_out = sizeof part;
+		rc = deflate(&z, Z_FINISH);
+		buf_add(out, part, sizeof part - z.avail_out);
+	} while (rc == Z_OK);
+	deflateEnd(&z);
+	return rc == Z_STREAM_END && !out->full ? 0 : -1;
+}
+
+/* Closes connections that hold up pages of the past, the slowest first, until few enough are left. */
+static void bound_held(struct http *h)
+{
+	while (h->held > HTTP_HELD_MAX) {
+		struct conn *worst = NULL;
+
+		for (struct conn *c = h->conns; c; c = c->next) {
+			if (c->page && !c->page->current && (!worst || c->since_ns < worst->since_ns))
+				worst = c;
+		}
+		if (!worst)
+			return;
+		h->stats.evicted++;
+		conn_free(worst);
+	}
+}
+
+static struct page *page_new(struct http *h, struct buf *text)
+{
+	struct page *p = malloc(sizeof *p);
+	size_t len = text->len;
+
+	if (p)
+		*p = (struct page){ .http = h, .text = buf_take(text), .len = len, .refs = 1, .current = true };
+	if (p && p->text)
+		return p;
+	free(p);
+	return NULL;
+}
+
+/* The page in that form; made if this is the first to ask since the last reading. NULL: cannot be
+ * made. It is the server's: whoever sends it takes a reference. */
+static struct page *page_get(struct http *h, enum form form, bool gzip)
+{
+	struct page **at = &h->made[form][gzip], *plain = NULL;
+	struct err e = { 0 };
+	AUTO_BUF struct buf text;
+	int rc;
+
+	if (*at)
+		return *at;
+	buf_init(&text, PAGE_MAX);
+	if (gzip) {
+		plain = page_get(h, form, false);
+		rc = plain ? compress_page(plain, &text) : -1;
+	} else if (form == FORM_LANDING) {
+		rc = h->pages.landing(h->pages.arg, &text, &e);
+	} else {
+		rc = h->pages.metrics(h->pages.arg, (enum page_format)form, &text, &e);
+		h->stats.page_bytes[form] = text.len;
+	}
+	*at = rc < 0 ? NULL : page_new(h, &text);
+	if (!*at && !gzip)
+		h->stats.failures++;
+	return *at;
+}
+
+void http_publish(struct http *h)
+{
+	for (size_t i = 0; i < NFORMS * 2; i++) {
+		struct page **at = &h->made[i / 2][i % 2];
+
+		if (!*at)
+			continue;
+		(*at)->current = false;
+		h->held += (*at)->len;
+		page_unref(*at);
+		*at = NULL;
+	}
+	h->ready = true;
+	bound_held(h);
+}
+
+/* ---- answers */
+
+/* What an answer is made of. */
+struct reply {
+	int status;
+	const char *type, *text;
+	size_t len;
+	struct page *page; /* NULL: text is copied */
+	bool gzip, varies;
+};
+
+static void answer(struct conn *c, const struct request *r, const struct reply *a)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
+	size_t row = status_row(a->status);
 
 	c->close = !r->keep_alive;
-	c->http->stats.requests++;
-	c->http->stats.refused += status >= 400 && status != 503;
+	c->http->stats.answers[row]++;
 	enter(c, PHASE_SEND);
 	evbuffer_add_printf(out,
 			    "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-			    "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n%s%s\r\n",
-			    status, reason(status), type, len, status == 405 ? "Allow: GET, HEAD\r\n" : "",
+			    "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n%s%s%s%s%s%s%s\r\n",
+			    a->status, http_statuses[row].reason, a->type, a->len,
+			    c->http->headers ? c->http->headers : "",
+			    a->status == 405 ? "Allow: GET, HEAD\r\n" : "",
+			    a->status == 401 ? "WWW-Authenticate: Basic realm=\"powerstack-exporter\"\r\n" : "",
+			    a->status == 429 ? "Retry-After: 1\r\n" : "",
+			    a->gzip ? "Content-Encoding: gzip\r\n" : "",
+			    a->varies ? "Vary: Accept, Accept-Encoding\r\n" : "",
 			    c->close ? "Connection: close\r\n" : "Connection: keep-alive\r\n");
 	if (r->head)
 		return;
-	if (page) {
-		page->refs++;
-		if (evbuffer_add_reference(out, text, len, page_sent, page) < 0)
-			page_unref(page);
-	} else {
-		evbuffer_add(out, text, len);
+	if (!a->page) {
+		evbuffer_add(out, a->text, a->len);
+		return;
+	}
+	a->page->refs++;
+	c->page = a->page;
+	if (evbuffer_add_reference(out, a->text, a->len, page_sent, a->page) < 0) {
+		c->page = NULL;
+		page_unref(a->page);
 	}
 }
 
 static void answer_text(struct conn *c, const struct request *r, int status, const char *text)
 {
-	answer(c, r, status, "text/plain; charset=utf-8", text, strlen(text), NULL);
+	answer(c, r, &(struct reply){ .status = status, .type = "text/plain; charset=utf-8", .text = text,
+				      .len = strlen(text) });
+}
+
+static void answer_page(struct conn *c, const struct request *r, enum form form, const char *type)
+{
+	struct page *plain = page_get(c->http, form, false);
+	struct page *zipped = plain && r->gzip ? page_get(c->http, form, true) : NULL;
+	struct page *p = zipped ? zipped : plain;
+
+	if (!p) {
+		answer_text(c, r, 500, "the page could not be made; the log says why\n");
+		return;
+	}
+	answer(c, r, &(struct reply){ .status = 200, .type = type, .text = p->text, .len = p->len, .page = p,
+				      .gzip = p == zipped, .varies = true });
 }
 
 static void route(struct conn *c, const struct request *r)
@@ -149,29 +312,55 @@ static void route(struct conn *c, const struct request *r)
 	if (r->status != 0) {
 		char text[80];
 
-		snprintf(text, sizeof text, "%d %s\n", r->status, reason(r->status));
+		snprintf(text, sizeof text, "%d %s\n", r->status, http_statuses[status_row(r->status)].reason);
 		answer_text(c, r, r->status, text);
-	} else if (strcmp(r->path, h->metrics_path) == 0 && !h->page) {
+	} else if (strcmp(r->path, h->metrics_path) == 0 && !h->ready) {
 		answer_text(c, r, 503, "the first interval is not over yet\n");
 	} else if (strcmp(r->path, h->metrics_path) == 0) {
-		answer(c, r, 200, "text/plain; version=0.0.4; charset=utf-8", h->page->text, h->page->len,
-		       h->page);
+		answer_page(c, r, (enum form)r->format, negotiate_type(r->format));
 	} else if (strcmp(r->path, "/healthz") == 0) {
 		answer_text(c, r, 200, "ok\n");
 	} else if (strcmp(r->path, "/readyz") == 0) {
-		answer_text(c, r, h->page ? 200 : 503, h->page ? "ready\n" : "not ready yet\n");
+		answer_text(c, r, h->ready ? 200 : 503, h->ready ? "ready\n" : "not ready yet\n");
 	} else if (strcmp(r->path, "/") == 0) {
-		char text[1024];
-		int len = snprintf(text, sizeof text,
-				   "<!DOCTYPE html>\n<html lang=\"en\"><head><title>powerstack-exporter</title>"
-				   "</head>\n<body><h1>powerstack-exporter</h1>\n<p>Version %s</p>\n"
-				   "<ul><li><a href=\"%s\">Metrics</a></li>\n<li><a href=\"/healthz\">Health</a>"
-				   "</li>\n<li><a href=\"/readyz\">Readiness</a></li></ul></body></html>\n",
-				   POWERSTACK_VERSION, h->metrics_path);
-
-		answer(c, r, 200, "text/html; charset=utf-8", text, (size_t)len, NULL);
+		answer_page(c, r, FORM_LANDING, "text/html; charset=utf-8");
 	} else {
 		answer_text(c, r, 404, "404 Not Found\n");
+	}
+}
+
+static void on_asked(void *arg, bool ok)
+{
+	struct conn *c = arg;
+
+	if (ok)
+		route(c, &c->asked);
+	else
+		answer_text(c, &c->asked, 401, "401 Unauthorized\n");
+}
+
+/* Answers a request, now or when it is known who asks. */
+static void admit(struct conn *c, const struct request *r)
+{
+	enum auth_answer who = AUTH_YES;
+
+	if (r->status == 0 && c->http->auth)
+		who = auth_ask(c->http->auth, r->authorization, r->authorization_len, &c->peer, on_asked, c);
+	switch (who) {
+	case AUTH_YES:
+		route(c, r);
+		break;
+	case AUTH_NO:
+		answer_text(c, r, 401, "401 Unauthorized\n");
+		break;
+	case AUTH_BUSY:
+		answer_text(c, r, 429, "too many passwords are being looked at\n");
+		break;
+	case AUTH_WAIT:
+		c->asked = *r;
+		c->asked.authorization = NULL;
+		enter(c, PHASE_ASK);
+		break;
 	}
 }
 
@@ -182,7 +371,7 @@ static void serve(struct conn *c)
 	size_t len = evbuffer_get_length(in);
 	struct request r;
 
-	if (c->phase == PHASE_SEND || len == 0)
+	if (c->phase == PHASE_SEND || c->phase == PHASE_ASK || len == 0)
 		return;
 	if (c->phase == PHASE_LINGER) {
 		evbuffer_drain(in, len);
@@ -190,13 +379,17 @@ static void serve(struct conn *c)
 	}
 	if (len > REQUEST_HEAD_MAX)
 		len = REQUEST_HEAD_MAX;
-	if (request_parse((const char *)evbuffer_pullup(in, (ev_ssize_t)len), len, &r) == 0) {
+	char *head = (char *)evbuffer_pullup(in, (ev_ssize_t)len);
+
+	if (!head || request_parse(head, len, &r) == 0) {
 		if (c->phase == PHASE_IDLE)
 			enter(c, PHASE_HEAD);
 		return;
 	}
+	admit(c, &r);
+	/* A password may be in it. */
+	explicit_bzero(head, r.status ? len : r.len);
 	evbuffer_drain(in, r.status ? evbuffer_get_length(in) : r.len);
-	route(c, &r);
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -207,6 +400,7 @@ static void on_read(struct bufferevent *bev, void *arg)
 
 static void linger(struct conn *c)
 {
+	tls_close(c->bev);
 	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
 	enter(c, PHASE_LINGER);
 }
@@ -219,6 +413,7 @@ static void on_written(struct bufferevent *bev, void *arg)
 	(void)bev;
 	if (c->phase != PHASE_SEND)
 		return;
+	c->page = NULL;
 	if (c->close) {
 		linger(c);
 		return;
@@ -234,7 +429,9 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	struct conn *c = arg;
 
 	/* A peer that has only closed its sending side still gets its answers. */
-	if (what & BEV_EVENT_EOF && c->phase == PHASE_SEND) {
+	if (what & BEV_EVENT_CONNECTED)
+		return; /* TLS is agreed on */
+	if (what & BEV_EVENT_EOF && (c->phase == PHASE_SEND || c->phase == PHASE_ASK)) {
 		c->eof = true;
 		bufferevent_disable(bev, EV_READ);
 		return;
@@ -242,16 +439,32 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	conn_free(c);
 }
 
-/* Makes room: who waits longest without sending anything goes first. */
+/* How many connections the peer of c has. */
+static unsigned share(const struct http *h, const struct conn *c)
+{
+	unsigned n = 0;
+
+	for (const struct conn *o = h->conns; o; o = o->next)
+		n += memcmp(&o->peer, &c->peer, sizeof o->peer) == 0;
+	return n;
+}
+
+/* Makes room: of the address with the most connections, who waits longest without sending anything
+ * goes first, who is being answered last. */
 static void evict(struct http *h)
 {
 	struct conn *worst = NULL;
+	unsigned most = 0;
 
 	for (struct conn *c = h->conns; c; c = c->next) {
+		unsigned n = share(h, c);
 		bool asks = c->phase == PHASE_SEND, worst_asks = worst && worst->phase == PHASE_SEND;
 
-		if (!worst || (asks == worst_asks ? c->since_ns < worst->since_ns : !asks))
+		if (!worst || n > most ||
+		    (n == most && (asks == worst_asks ? c->since_ns < worst->since_ns : !asks))) {
 			worst = c;
+			most = n;
+		}
 	}
 	if (worst) {
 		h->stats.evicted++;
@@ -259,14 +472,34 @@ static void evict(struct http *h)
 	}
 }
 
+/* Whose connection it is: an IPv4 address as ::ffff:a.b.c.d; of an IPv6 address the half that names
+ * a network, for anybody has a whole one of these. */
+static struct in6_addr peer_of(const struct sockaddr *from)
+{
+	struct in6_addr a = { 0 };
+
+	if (from->sa_family == AF_INET6) {
+		a = ((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
+		if (!IN6_IS_ADDR_V4MAPPED(&a))
+			memset(a.s6_addr + 8, 0, 8);
+	} else if (from->sa_family == AF_INET) {
+		a.s6_addr[10] = a.s6_addr[11] = 0xff;
+		memcpy(a.s6_addr + 12, &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
+	}
+	return a;
+}
+
 static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from, int len,
 		      void *arg)
 {
 	struct http *h = arg;
 	struct conn *c = calloc(1, sizeof *c);
-	struct bufferevent *bev = c ? bufferevent_socket_new(h->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
+	struct bufferevent *bev = !c ? NULL
+				  : h->tls ? tls_accept(h->tls, h->base, fd)
+					   : bufferevent_socket_new(h->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	int sndbuf = HTTP_SNDBUF, rcvbuf = HTTP_RCVBUF, on = 1;
 
-	(void)l, (void)from, (void)len;
+	(void)l, (void)len;
 	if (!bev) {
 		free(c);
 		evutil_closesocket(fd);
@@ -274,12 +507,15 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	}
 	if (h->stats.connections >= HTTP_CONNECTIONS_MAX)
 		evict(h);
-	*c = (struct conn){ .http = h, .bev = bev, .next = h->conns, .prev = &h->conns };
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof sndbuf);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof rcvbuf);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	*c = (struct conn){ .http = h, .bev = bev, .next = h->conns, .prev = &h->conns, .peer = peer_of(from) };
 	if (h->conns)
 		h->conns->prev = &c->next;
 	h->conns = c;
 	h->stats.connections++;
-	enter(c, PHASE_IDLE);
+	enter(c, PHASE_HEAD);
 	bufferevent_setcb(bev, on_read, on_written, on_event, c);
 	bufferevent_setwatermark(bev, EV_READ, 0, REQUEST_HEAD_MAX);
 	bufferevent_enable(bev, EV_READ | EV_WRITE);
@@ -370,8 +606,8 @@ static int listen_on(const struct sockaddr_storage *at, socklen_t len, struct er
 	return take_fd(&fd);
 }
 
-int http_new(struct event_base *base, const char *address, const char *metrics_path, struct http **ret,
-	     struct err *e)
+int http_new(struct event_base *base, const char *address, const char *metrics_path,
+	     const struct http_pages *pages, struct http **ret, struct err *e)
 {
 	struct sockaddr_storage at = { 0 };
 	socklen_t len = 0;
@@ -398,6 +634,7 @@ int http_new(struct event_base *base, const char *address, const char *metrics_p
 		return err_set(e, ERR_MEMORY, "no memory for the web server");
 	h->base = base;
 	h->metrics_path = metrics_path;
+	h->pages = *pages;
 	h->listener = evconnlistener_new(base, on_accept, h, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0,
 					 fd);
 	h->sweep = event_new(base, -1, EV_PERSIST, on_sweep, h);
@@ -414,6 +651,48 @@ int http_new(struct event_base *base, const char *address, const char *metrics_p
 	return 0;
 }
 
+/* The lines of the configured headers; *ret is NULL when there are none. */
+static int header_lines(const struct web_config *config, char **ret, struct err *e)
+{
+	AUTO_BUF struct buf lines;
+
+	buf_init(&lines, 16384);
+	for (size_t i = 0; i < config->nheaders; i++) {
+		const struct web_header *w = &config->headers[i];
+
+		/* This one is in every answer anyway. */
+		if (strcmp(w->name, "X-Content-Type-Options") != 0)
+			buf_addf(&lines, "%s: %s\r\n", w->name, w->value);
+	}
+	if (lines.full)
+		return err_set(e, ERR_CONFIG, "the headers are more than 16 KiB together");
+	*ret = lines.len > 0 ? buf_take(&lines) : NULL;
+	return 0;
+}
+
+int http_configure(struct http *h, const struct web_config *config, struct err *e)
+{
+	struct tls *tls = NULL;
+	AUTO_FREE char *headers = NULL;
+	int rc = header_lines(config, &headers, e);
+
+	if (rc == 0 && config->tls.on)
+		rc = tls_new(&config->tls, &tls, e);
+	if (rc == 0 && config->nusers > 0 && !h->auth)
+		rc = auth_new(h->base, &h->auth, e);
+	if (rc == 0 && h->auth)
+		rc = auth_users(h->auth, config->users, config->nusers, e);
+	if (rc < 0) {
+		tls_free(tls);
+		return rc;
+	}
+	tls_free(h->tls);
+	h->tls = tls;
+	free(h->headers);
+	h->headers = take_ptr(&headers);
+	return 0;
+}
+
 void http_free(struct http *h)
 {
 	if (!h)
@@ -424,21 +703,14 @@ void http_free(struct http *h)
 		evconnlistener_free(h->listener);
 	if (h->sweep)
 		event_free(h->sweep);
-	page_unref(h->page);
-	free(h);
-}
-
-void http_publish(struct http *h, char *text, size_t len)
-{
-	struct page *p = malloc(sizeof *p);
-
-	if (!p) {
-		free(text); /* the page before stays */
-		return;
+	tls_free(h->tls);
+	auth_free(h->auth);
+	free(h->headers);
+	for (size_t i = 0; i < NFORMS * 2; i++) {
+		if (h->made[i / 2][i % 2])
+			page_unref(h->made[i / 2][i % 2]);
 	}
-	*p = (struct page){ .text = text, .len = len, .refs = 1 };
-	page_unref(h->page);
-	h->page = p;
+	free(h);
 }
 
 void http_stats(const struct http *h, struct http_stats *ret)

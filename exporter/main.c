@@ -49,7 +49,10 @@
 #include "exporter/number.h"
 #include "exporter/options.h"
 #include "exporter/page.h"
+#include "exporter/report.h"
 #include "exporter/source.h"
+#include "exporter/tls.h"
+#include "exporter/web_config.h"
 
 struct app {
 	int argc;
@@ -67,6 +70,7 @@ struct app {
 	struct facts facts;
 	struct self self;
 	uint64_t last_tick_ns;
+	uint64_t started_ms; /* since 1970 */
 	enum proof proof;
 	size_t meters_told;	/* number of meters last logged */
 	bool ready;
@@ -132,19 +136,6 @@ static void measure_self(struct self *self)
 		self->resident_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void count_http(struct app *a)
-{
-	struct http_stats stats;
-
-	if (!a->http)
-		return;
-	http_stats(a->http, &stats);
-	a->self.requests = stats.requests;
-	a->self.refused = stats.refused;
-	a->self.evicted = stats.evicted;
-	a->self.connections = stats.connections;
-}
-
 /* Reads the world and books it. */
 static int take_tick(struct app *a, struct err *e)
 {
@@ -159,44 +150,65 @@ static int take_tick(struct app *a, struct err *e)
 	a->self.sample_ns += tick_now_ns() - now;
 	a->self.ticks++;
 	a->self.meters = a->tick.nmarks;
-	measure_self(&a->self);
-	count_http(a);
 	return rc;
 }
 
-static int render(struct app *a, struct buf *out, struct err *e)
+static struct view view_of(const struct app *a)
+{
+	return (struct view){ .facts = &a->facts,
+			      .self = &a->self,
+			      .sampler = &a->sampler,
+			      .ledger = a->ledger,
+			      .tick = &a->tick,
+			      .now_ns = tick_now_ns(),
+			      .created_ms = a->started_ms };
+}
+
+/* The metrics page of the last tick. */
+static int render(struct app *a, enum page_format format, struct buf *out, struct err *e)
 {
 	uint64_t from = tick_now_ns();
-	struct view view = { .facts = &a->facts,
-			     .self = &a->self,
-			     .sampler = &a->sampler,
-			     .ledger = a->ledger,
-			     .tick = &a->tick,
-			     .now_ns = from };
-	int rc = page_render(&view, metrics, nmetrics, out, e);
 
+	measure_self(&a->self);
+	if (a->http)
+		http_stats(a->http, &a->self.http);
+	struct view view = view_of(a);
+	int rc = page_render(&view, format, metrics, nmetrics, out, e);
+
+	rc = rc < 0 ? rc : page_end(format, out, e);
 	a->self.render_ns += tick_now_ns() - from;
 	return rc;
+}
+
+static int serve_metrics(void *arg, enum page_format format, struct buf *out, struct err *e)
+{
+	int rc = render(arg, format, out, e);
+
+	if (rc < 0)
+		SAY((struct app *)arg, LOG_LEVEL_ERROR, "no page", "reason", e->msg);
+	return rc;
+}
+
+static int serve_landing(void *arg, struct buf *out, struct err *e)
+{
+	struct app *a = arg;
+	struct view view = view_of(a);
+
+	return report_landing(&view, a->options.telemetry_path, out, e);
 }
 
 static void on_tick(void *arg)
 {
 	struct app *a = arg;
 	struct err e = { 0 };
-	AUTO_BUF struct buf page;
 
-	buf_init(&page, PAGE_MAX);
-	if (take_tick(a, &e) < 0 || render(a, &page, &e) < 0) {
+	if (take_tick(a, &e) < 0) {
 		SAY(a, LOG_LEVEL_ERROR, "interval lost", "reason", e.msg);
 		return;
 	}
-	size_t len = page.len;
-	char *text = buf_take(&page);
-
-	if (text)
-		http_publish(a->http, text, len);
+	http_publish(a->http);
 	say_meters(a);
-	if (text && !a->ready) {
+	if (!a->ready) {
 		a->ready = true;
 		notify_send("READY=1\nSTATUS=serving\n");
 	}
@@ -243,13 +255,42 @@ static void config_drop(struct config *c)
 	free(c);
 }
 
+/* TLS and users from the file that the options name, or none. http NULL: only looks whether it could
+ * be done. */
+static int configure_web(struct app *a, const struct options *o, struct http *http, struct err *e)
+{
+	struct web_config web;
+	struct tls *tls = NULL;
+	int rc = 0;
+
+	web_config_init(&web);
+	if (o->web_config_file)
+		rc = web_config_read(o->web_config_file, &web, e);
+	if (rc == 0 && http)
+		rc = http_configure(http, &web, e);
+	else if (rc == 0 && web.tls.on)
+		rc = tls_new(&web.tls, &tls, e);
+	if (rc == 0 && http && web.http2)
+		SAY(a, LOG_LEVEL_WARN, "http2 is asked for but not supported; HTTP/1.1 is spoken", "file",
+		    o->web_config_file);
+	tls_free(tls);
+	web_config_clear(&web);
+	return rc;
+}
+
 static void reload(struct app *a)
 {
 	struct options o;
 	struct config *config = NULL, *old = a->config;
 	struct err e = { 0 };
 
-	if (read_all(a, &o, &config, &e) < 0) {
+	int rc = read_all(a, &o, &config, &e);
+
+	if (rc == 0 && configure_web(a, &o, a->http, &e) < 0) {
+		config_drop(config);
+		rc = -1;
+	}
+	if (rc < 0) {
 		SAY(a, LOG_LEVEL_ERROR, "configuration not taken over; the old one stays", "reason", e.msg);
 		return;
 	}
@@ -332,7 +373,7 @@ static int print_page(struct app *a, struct err *e)
 	AUTO_BUF struct buf page;
 
 	buf_init(&page, PAGE_MAX);
-	int rc = render(a, &page, e);
+	int rc = render(a, FORMAT_TEXT, &page, e);
 
 	if (rc == 0 && (fwrite(buf_str(&page), 1, page.len, stdout) != page.len || fflush(stdout) != 0))
 		return err_errno(e, ERR_FAILED, "cannot write the page");
@@ -358,40 +399,34 @@ static int run_once(struct app *a, struct err *e)
 /* What each source found, after peers had their time to answer. */
 static int run_check(struct app *a, struct err *e)
 {
-	int rc = 0;
+	int rc = configure_web(a, &a->options, NULL, e);
 
-	if (a->config->redfish.endpoint) {
+	if (rc == 0 && a->config->redfish.endpoint) {
 		rc = loop_every(a->loop, a->config->redfish.timeout_ns, on_once, a, &a->ticker, e);
 		rc = rc < 0 ? rc : loop_run(a->loop, e);
 	}
 	rc = rc < 0 ? rc : take_tick(a, e);
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < a->sampler.n; i++) {
-		const struct source *s = &a->sampler.v[i];
+	AUTO_BUF struct buf text;
+	struct view view = view_of(a);
 
-		printf("%-12s %-8s %s\n", s->ops->name,
-		       s->up ? "works" : s->state ? "partly" : s->wanted ? "missing" : "not used",
-		       s->up ? s->ops->what : s->why.msg);
-		for (size_t m = 0; m < a->tick.nmarks; m++) {
-			const struct zone *z = &a->sampler.zones.v[a->tick.marks[m].zone];
-
-			if (z->source == i)
-				printf("%-12s %-8s %s%s\n", "", "meter", z->name,
-				       z->needs_proof ? " (platform, if it shows to measure it)" : "");
-		}
-	}
-	if (a->tick.nmarks == 0)
-		puts("no energy meter answers: no joules would be exported");
-	return 0;
+	buf_init(&text, PAGE_MAX);
+	rc = report_check(&view, &text, e);
+	if (rc == 0)
+		fputs(buf_str(&text), stdout);
+	return rc;
 }
 
 static int run_server(struct app *a, struct err *e)
 {
 	uint64_t watchdog = notify_watchdog_ns();
 	struct loop_timer *timer = NULL;
-	int rc = http_new(loop_base(a->loop), a->options.listen_address, a->options.telemetry_path, &a->http, e);
+	struct http_pages pages = { .metrics = serve_metrics, .landing = serve_landing, .arg = a };
+	int rc = http_new(loop_base(a->loop), a->options.listen_address, a->options.telemetry_path, &pages,
+			  &a->http, e);
 
+	rc = rc < 0 ? rc : configure_web(a, &a->options, a->http, e);
 	rc = rc < 0 ? rc : loop_signal(a->loop, SIGTERM, on_stop, a, e);
 	rc = rc < 0 ? rc : loop_signal(a->loop, SIGINT, on_stop, a, e);
 	rc = rc < 0 ? rc : loop_signal(a->loop, SIGHUP, on_reload, a, e);
@@ -464,6 +499,10 @@ int main(int argc, char **argv)
 	/* Secrets are in this process: no core files. A peer that goes away is no reason to die. */
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	signal(SIGPIPE, SIG_IGN);
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	a->started_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	a->argc = argc;
 	a->argv = argv;
 	int rc = read_all(a, &a->options, &a->boot, &e);

@@ -57,6 +57,22 @@ static const char *label_program(const struct subject *s)
 	return s->program->name;
 }
 
+static const char *label_code(const struct subject *s)
+{
+	return http_statuses[s->answer].code;
+}
+
+static const char *label_format(const struct subject *s)
+{
+	return s->format == FORMAT_OPENMETRICS ? "openmetrics" : "text";
+}
+
+static const char *label_gathering(const struct subject *s)
+{
+	(void)s;
+	return "gathering";
+}
+
 static const char *label_cpu(const struct subject *s)
 {
 	return s->view->facts->cpu;
@@ -151,6 +167,9 @@ static const struct label source_labels[] = { { "source", label_source }, { NULL
 static const struct label zone_labels[] = { { "zone", label_zone },
 					    { "source", label_zone_source },
 					    { NULL, NULL } };
+static const struct label code_labels[] = { { "code", label_code }, { NULL, NULL } };
+static const struct label format_labels[] = { { "format", label_format }, { NULL, NULL } };
+static const struct label cause_labels[] = { { "cause", label_gathering }, { NULL, NULL } };
 static const struct label program_labels[] = { { "program", label_program }, { NULL, NULL } };
 
 /* ---- values */
@@ -200,6 +219,18 @@ static bool zone_unknown(const struct subject *s, uint64_t *ret)
 	return true;
 }
 
+static bool answers(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->view->self->http.answers[s->answer];
+	return *ret != 0;
+}
+
+static bool page_bytes(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->view->self->http.page_bytes[s->format];
+	return *ret != 0;
+}
+
 static bool program_runs(const struct subject *s, uint64_t *ret)
 {
 	*ret = s->program->runs;
@@ -212,23 +243,22 @@ static bool program_run_ns(const struct subject *s, uint64_t *ret)
 	return s->program->runs != 0;
 }
 
-#define SELF_VALUE(member)                                             \
-	static bool self_##member(const struct subject *s, uint64_t *ret) \
+#define SELF_VALUE(name, member)                                       \
+	static bool self_##name(const struct subject *s, uint64_t *ret) \
 	{                                                              \
 		*ret = s->view->self->member;                          \
 		return true;                                           \
 	}
-SELF_VALUE(ticks)
-SELF_VALUE(late_ticks)
-SELF_VALUE(sample_ns)
-SELF_VALUE(render_ns)
-SELF_VALUE(requests)
-SELF_VALUE(evicted)
-SELF_VALUE(refused)
-SELF_VALUE(connections)
-SELF_VALUE(cpu_ns)
-SELF_VALUE(resident_bytes)
-SELF_VALUE(meters)
+SELF_VALUE(ticks, ticks)
+SELF_VALUE(late_ticks, late_ticks)
+SELF_VALUE(sample_ns, sample_ns)
+SELF_VALUE(render_ns, render_ns)
+SELF_VALUE(evicted, http.evicted)
+SELF_VALUE(failures, http.failures)
+SELF_VALUE(connections, http.connections)
+SELF_VALUE(cpu_ns, cpu_ns)
+SELF_VALUE(resident_bytes, resident_bytes)
+SELF_VALUE(meters, meters)
 
 #define SCHED_VALUE(member)                                             \
 	static bool sched_##member(const struct subject *s, uint64_t *ret) \
@@ -263,9 +293,9 @@ const struct metric metrics[] = {
 	NODE("platform", COMP_PLATFORM, "Energy of the whole machine, in joules"),
 	NODE("uncore", COMP_UNCORE,
 	     "Energy of the packages' parts outside the cores, part of package, in joules"),
-	{ "kepler_node_info", METRIC_GAUGE, "What measures this node; always 1", PER_EXPORTER, info_labels,
+	{ "kepler_node_info", METRIC_INFO, "What measures this node; always 1", PER_EXPORTER, info_labels,
 	  0, one, NCOMPONENTS },
-	{ "kepler_exporter_build_info", METRIC_GAUGE, "Version of this exporter; always 1", PER_EXPORTER,
+	{ "kepler_exporter_build_info", METRIC_INFO, "Version of this exporter; always 1", PER_EXPORTER,
 	  build_labels, 0, one, NCOMPONENTS },
 
 	SELF("energy_meters", METRIC_GAUGE,
@@ -305,19 +335,21 @@ const struct metric metrics[] = {
 	     PER_EXPORTER, NULL, 0, self_late_ticks),
 	SELF("sample_seconds_total", METRIC_COUNTER, "Time spent reading the sources", PER_EXPORTER, NULL, 9,
 	     self_sample_ns),
-	SELF("render_seconds_total", METRIC_COUNTER, "Time spent writing pages", PER_EXPORTER, NULL, 9,
+	SELF("render_seconds_total", METRIC_COUNTER, "Time spent making metrics pages", PER_EXPORTER, NULL, 9,
 	     self_render_ns),
-	SELF("http_requests_total", METRIC_COUNTER, "Requests answered", PER_EXPORTER, NULL, 0,
-	     self_requests),
+	SELF("http_requests_total", METRIC_COUNTER, "Requests answered, by status", PER_ANSWER, code_labels,
+	     0, answers),
 	SELF("http_connections", METRIC_GAUGE, "Connections open", PER_EXPORTER, NULL, 0, self_connections),
 	SELF("http_evicted_total", METRIC_COUNTER,
 	     "Connections closed for being slow or to make room for new ones", PER_EXPORTER, NULL, 0,
 	     self_evicted),
-	SELF("http_refused_total", METRIC_COUNTER, "Requests answered with an error", PER_EXPORTER, NULL, 0,
-	     self_refused),
+	SELF("page_bytes", METRIC_GAUGE, "Size of the last metrics page made, before compression", PER_FORMAT,
+	     format_labels, 0, page_bytes),
 	SELF("cpu_seconds_total", METRIC_COUNTER, "CPU time used by this exporter", PER_EXPORTER, NULL, 9,
 	     self_cpu_ns),
 	SELF("resident_memory_bytes", METRIC_GAUGE, "Resident memory of this exporter", PER_EXPORTER, NULL,
 	     0, self_resident_bytes),
+	{ "promhttp_metric_handler_errors_total", METRIC_COUNTER, "Pages that could not be made",
+	  PER_EXPORTER, cause_labels, 0, self_failures, NCOMPONENTS },
 };
 const size_t nmetrics = COUNT(metrics);

@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exporter/http.h"
 #include "exporter/ledger.h"
+#include "exporter/prom.h"
 #include "exporter/source.h"
 
 /* What does not change while the exporter runs. */
@@ -21,8 +23,7 @@ struct facts {
 /* The exporter's own numbers. */
 struct self {
 	uint64_t ticks, late_ticks, sample_ns, render_ns;
-	uint64_t requests, evicted, refused;
-	unsigned connections;
+	struct http_stats http;
 	uint64_t cpu_ns, resident_bytes;
 	size_t meters;		/* energy counters in the last tick */
 };
@@ -35,6 +36,7 @@ struct view {
 	const struct ledger *ledger;
 	const struct tick *tick;	/* the last one */
 	uint64_t now_ns;
+	uint64_t created_ms;		/* since 1970: when the counters were 0 (_created) */
 };
 
 /* What one series is about; which members are set follows from the row's level. */
@@ -46,11 +48,12 @@ struct subject {
 	const struct zone *zone;
 	const struct zone_book *book;
 	const struct program_mark *program;
+	size_t answer;			/* row of http_statuses */
+	enum page_format format;
 };
 
 /* What a row is repeated over. */
-enum per { PER_EXPORTER, PER_ACCOUNT, PER_SOURCE, PER_ZONE, PER_PROGRAM };
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE };
+enum per { PER_EXPORTER, PER_ACCOUNT, PER_SOURCE, PER_ZONE, PER_PROGRAM, PER_ANSWER, PER_FORMAT };
 
 struct label {
 	const char *name;

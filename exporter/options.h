@@ -9,7 +9,7 @@
 #include "exporter/config.h"
 
 struct options {
-	const char *listen_address, *telemetry_path, *config_file;
+	const char *listen_address, *telemetry_path, *config_file, *web_config_file;
 	const char *sysfs, *procfs, *rootfs;
 	unsigned long long interval_ns;
 	int log_level, log_format;

@@ -1,17 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/page.h"
 
-#include "exporter/prom.h"
+#include <string.h>
 
-static const char *const type_names[] = { [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge" };
+#include "exporter/prom.h"
 
 /* One family being written: its head comes with its first series. */
 struct family {
 	const struct metric *row;
 	const struct view *view;
+	enum page_format format;
 	struct buf *out;
 	bool begun;
 };
+
+/* name{labels} and a blank; of a counter's name only the first len bytes, then suffix. */
+static void series_name(struct buf *out, const struct metric *m, size_t len, const char *suffix,
+			const struct subject *s)
+{
+	buf_add(out, m->name, len);
+	buf_adds(out, suffix);
+	for (const struct label *l = m->labels; l && l->name; l++) {
+		buf_addc(out, l == m->labels ? '{' : ',');
+		buf_adds(out, l->name);
+		buf_add(out, "=\"", 2);
+		prom_escape(out, l->value(s), true);
+		buf_addc(out, '"');
+	}
+	buf_adds(out, m->labels ? "} " : " ");
+}
 
 static void series(struct family *f, const struct subject *s)
 {
@@ -21,16 +38,15 @@ static void series(struct family *f, const struct subject *s)
 	if (!m->value(s, &value))
 		return;
 	if (!f->begun)
-		prom_head(f->out, m->name, m->help, type_names[m->type]);
+		prom_head(f->out, f->format, m->name, m->help, m->type);
 	f->begun = true;
-	buf_adds(f->out, m->name);
-	for (const struct label *l = m->labels; l && l->name; l++) {
-		buf_addf(f->out, "%c%s=\"", l == m->labels ? '{' : ',', l->name);
-		prom_escape(f->out, l->value(s), true);
-		buf_addc(f->out, '"');
-	}
-	buf_adds(f->out, m->labels ? "} " : " ");
+	series_name(f->out, m, strlen(m->name), "", s);
 	prom_number(f->out, value, m->decimals);
+	buf_addc(f->out, '\n');
+	if (f->format != FORMAT_OPENMETRICS || m->type != METRIC_COUNTER)
+		return;
+	series_name(f->out, m, prom_family_len(f->format, m->name, m->type), "_created", s);
+	prom_number(f->out, f->view->created_ms, 3);
 	buf_addc(f->out, '\n');
 }
 
@@ -76,23 +92,42 @@ static void render_family(struct family *f)
 		for (size_t i = 0; i < v->tick->nprograms; i++)
 			series(f, &(struct subject){ .view = v, .program = &v->tick->programs[i] });
 		break;
+	case PER_ANSWER:
+		for (size_t i = 0; i < nhttp_statuses; i++)
+			series(f, &(struct subject){ .view = v, .answer = i });
+		break;
+	case PER_FORMAT:
+		for (enum page_format i = 0; i < NFORMATS; i++)
+			series(f, &(struct subject){ .view = v, .format = i });
+		break;
 	}
 }
 
-int page_render(const struct view *view, const struct metric *rows, size_t n, struct buf *out,
-		struct err *e)
+static int fits(const struct buf *out, struct err *e)
 {
-	for (size_t i = 0; i < n; i++)
-		render_family(&(struct family){ .row = &rows[i], .view = view, .out = out });
 	if (out->full)
 		return err_set(e, ERR_MEMORY, "the page does not fit into memory (%zu bytes)", out->len);
 	return 0;
 }
 
+int page_render(const struct view *view, enum page_format format, const struct metric *rows, size_t n,
+		struct buf *out, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		render_family(&(struct family){ .row = &rows[i], .view = view, .format = format, .out = out });
+	return fits(out, e);
+}
+
+int page_end(enum page_format format, struct buf *out, struct err *e)
+{
+	prom_end(out, format);
+	return fits(out, e);
+}
+
 int page_document(const struct metric *rows, size_t n, struct buf *out, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
-		buf_addf(out, "%s (%s)", rows[i].name, type_names[rows[i].type]);
+		buf_addf(out, "%s (%s)", rows[i].name, prom_type(FORMAT_TEXT, rows[i].type));
 		for (const struct label *l = rows[i].labels; l && l->name; l++)
 			buf_addf(out, "%s%s", l == rows[i].labels ? " by " : ", ", l->name);
 		buf_addf(out, "\n    %s\n", rows[i].help);

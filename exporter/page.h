@@ -8,10 +8,11 @@
 
 #define PAGE_MAX (64u * 1024 * 1024) /* bytes */
 
-/* Appends the page. Families without a series are left out whole: nothing is shown as 0 that is not
+/* Appends the rows' families; page_end ends the page when all tables are in it. Families without a series are left out whole: nothing is shown as 0 that is not
  * measured. -ERR_MEMORY. */
-int page_render(const struct view *view, const struct metric *rows, size_t n, struct buf *out,
-		struct err *e);
+int page_render(const struct view *view, enum page_format format, const struct metric *rows, size_t n,
+		struct buf *out, struct err *e);
+int page_end(enum page_format format, struct buf *out, struct err *e);
 /* Appends a plain list of all families: name, type, labels, help. */
 int page_document(const struct metric *rows, size_t n, struct buf *out, struct err *e);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/prom.h"
 
-#include <inttypes.h>
 #include <string.h>
+
+#include "base/cleanup.h"
 
 /* Length of the UTF-8 character at p, 0 if there is none (overlong and surrogate forms are none). */
 static size_t utf8_len(const unsigned char *p)
@@ -22,11 +23,27 @@ static size_t utf8_len(const unsigned char *p)
 	return c >= least[n] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? n : 0;
 }
 
+/* How many bytes from p on can be copied as they are. */
+static size_t plain_len(const unsigned char *p)
+{
+	size_t n = 0;
+
+	while (p[n] >= 0x20 && p[n] < 0x7f && p[n] != '\\' && p[n] != '"')
+		n++;
+	return n;
+}
+
 void prom_escape(struct buf *out, const char *text, bool quotes)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
-	while (*p) {
+	for (;;) {
+		size_t plain = plain_len(p);
+
+		buf_add(out, p, plain);
+		p += plain;
+		if (!*p)
+			return;
 		size_t n = utf8_len(p);
 
 		if (*p == '\\')
@@ -43,27 +60,82 @@ void prom_escape(struct buf *out, const char *text, bool quotes)
 	}
 }
 
-void prom_head(struct buf *out, const char *name, const char *help, const char *type)
+static const char *const suffixes[NMETRIC_TYPES] = { [METRIC_COUNTER] = "_total", [METRIC_INFO] = "_info" };
+
+/* Length of name without what its type puts at the end. */
+static size_t stem_len(const char *name, enum metric_type type)
 {
-	buf_addf(out, "# HELP %s ", name);
-	prom_escape(out, help, false);
-	buf_addf(out, "\n# TYPE %s %s\n", name, type);
+	size_t len = strlen(name), cut = suffixes[type] ? strlen(suffixes[type]) : 0;
+
+	return cut > 0 && len > cut && strcmp(name + len - cut, suffixes[type]) == 0 ? len - cut : len;
+}
+
+size_t prom_family_len(enum page_format format, const char *name, enum metric_type type)
+{
+	return format == FORMAT_OPENMETRICS ? stem_len(name, type) : strlen(name);
+}
+
+const char *prom_type(enum page_format format, enum metric_type type)
+{
+	static const char *const names[NFORMATS][NMETRIC_TYPES] = {
+		[FORMAT_TEXT] = { [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_INFO] = "gauge" },
+		[FORMAT_OPENMETRICS] = { [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge",
+					 [METRIC_INFO] = "info" },
+	};
+
+	return names[format][type];
+}
+
+const char *prom_unit(const char *name, enum metric_type type)
+{
+	static const char *const units[] = { "joules", "seconds", "bytes", "watts", "ratio" };
+	size_t len = stem_len(name, type);
+
+	for (size_t i = 0; i < COUNT(units); i++) {
+		size_t n = strlen(units[i]);
+
+		if (len > n && name[len - n - 1] == '_' && memcmp(name + len - n, units[i], n) == 0)
+			return units[i];
+	}
+	return NULL;
+}
+
+void prom_head(struct buf *out, enum page_format format, const char *name, const char *help,
+	       enum metric_type type)
+{
+	int len = (int)prom_family_len(format, name, type);
+	const char *unit = format == FORMAT_OPENMETRICS ? prom_unit(name, type) : NULL;
+
+	buf_addf(out, "# HELP %.*s ", len, name);
+	/* OpenMetrics escapes quotes in help texts as well. */
+	prom_escape(out, help, format == FORMAT_OPENMETRICS);
+	buf_addf(out, "\n# TYPE %.*s %s\n", len, name, prom_type(format, type));
+	if (unit)
+		buf_addf(out, "# UNIT %.*s %s\n", len, name, unit);
 }
 
 void prom_number(struct buf *out, uint64_t value, unsigned decimals)
 {
-	uint64_t unit = 1;
+	char text[48];
+	size_t at = sizeof text;
+	bool zeros = true; /* nothing but zeros behind the point so far */
 
-	for (unsigned i = 0; i < decimals; i++)
-		unit *= 10;
-	buf_addf(out, "%" PRIu64, value / unit);
-	uint64_t rest = value % unit;
-
-	if (rest == 0)
-		return;
-	while (rest % 10 == 0) {
-		rest /= 10;
-		decimals--;
+	for (unsigned i = 0; i < decimals; i++, value /= 10) {
+		if (zeros && value % 10 == 0)
+			continue;
+		zeros = false;
+		text[--at] = (char)('0' + value % 10);
 	}
-	buf_addf(out, ".%0*" PRIu64, (int)decimals, rest);
+	if (!zeros)
+		text[--at] = '.';
+	do
+		text[--at] = (char)('0' + value % 10);
+	while (value /= 10);
+	buf_add(out, text + at, sizeof text - at);
+}
+
+void prom_end(struct buf *out, enum page_format format)
+{
+	if (format == FORMAT_OPENMETRICS)
+		buf_adds(out, "# EOF\n");
 }

@@ -76,7 +76,13 @@ static int request_line(const char *line, size_t len, struct request *ret)
 	return 0;
 }
 
-static int header_line(const char *line, size_t len, struct request *ret, bool *host)
+/* What is remembered from one header line to the next. */
+struct headers {
+	bool host;
+	struct wishes wishes;
+};
+
+static int header_line(const char *line, size_t len, struct request *ret, struct headers *h)
 {
 	const char *colon = memchr(line, ':', len);
 
@@ -93,9 +99,9 @@ static int header_line(const char *line, size_t len, struct request *ret, bool *
 	if (memchr(value, '\0', vlen))
 		return 400;
 	if (same(line, nlen, "host")) {
-		if (*host)
+		if (h->host)
 			return 400;
-		*host = true;
+		h->host = true;
 	} else if (same(line, nlen, "connection")) {
 		if (same(value, vlen, "close"))
 			ret->keep_alive = false;
@@ -107,6 +113,16 @@ static int header_line(const char *line, size_t len, struct request *ret, bool *
 			return 413;
 	} else if (same(line, nlen, "transfer-encoding")) {
 		return 501;
+	} else if (same(line, nlen, "accept")) {
+		negotiate_accept(&h->wishes, value, vlen);
+	} else if (same(line, nlen, "accept-encoding")) {
+		negotiate_encoding(&h->wishes, value, vlen);
+	} else if (same(line, nlen, "authorization")) {
+		/* Two could be read differently by whoever is in between. */
+		if (ret->authorization)
+			return 400;
+		ret->authorization = value;
+		ret->authorization_len = vlen;
 	}
 	return 0;
 }
@@ -114,7 +130,8 @@ static int header_line(const char *line, size_t len, struct request *ret, bool *
 int request_parse(const char *bytes, size_t len, struct request *ret)
 {
 	struct request r = { 0 };
-	bool host = false, http10 = false;
+	struct headers headers = { 0 };
+	bool http10 = false;
 	size_t at = 0;
 
 	for (unsigned lines = 0;; lines++) {
@@ -141,7 +158,7 @@ int request_parse(const char *bytes, size_t len, struct request *ret)
 		}
 		if (llen == 0)
 			break;
-		int status = lines == 0 ? request_line(line, llen, &r) : header_line(line, llen, &r, &host);
+		int status = lines == 0 ? request_line(line, llen, &r) : header_line(line, llen, &r, &headers);
 
 		if (lines == 0)
 			http10 = !r.keep_alive;
@@ -151,6 +168,8 @@ int request_parse(const char *bytes, size_t len, struct request *ret)
 		}
 	}
 	r.len = at;
+	r.format = negotiate_format(&headers.wishes);
+	r.gzip = negotiate_gzip(&headers.wishes);
 	*ret = r;
-	return !host && !http10 ? refuse(ret, 400) : 1;
+	return !headers.host && !http10 ? refuse(ret, 400) : 1;
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "exporter/negotiate.h"
+
 #define REQUEST_HEAD_MAX 8192u	/* bytes of request line and headers together */
 #define REQUEST_HEADERS_MAX 100
 #define REQUEST_PATH_MAX 512
@@ -13,7 +15,11 @@ struct request {
 	int status;		/* 0: a request to answer; else the HTTP status that refuses it */
 	bool head;		/* HEAD: the same without the body */
 	bool keep_alive;	/* the peer may ask again on this connection */
+	enum page_format format;	/* by Accept */
+	bool gzip;		/* by Accept-Encoding */
 	char path[REQUEST_PATH_MAX];	/* as sent, without the query */
+	const char *authorization;	/* the header's value, in the bytes parsed; NULL: none */
+	size_t authorization_len;
 	size_t len;		/* bytes that the head took */
 };
 

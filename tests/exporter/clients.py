@@ -4,27 +4,42 @@
 
 clients.py half-open PORT N    opens N connections that send half a head, then scrapes
 clients.py slow PORT           sends a head byte by byte; prints after how many seconds it was cut off
+clients.py half-tls PORT N CERT KEY   opens N connections that say nothing, then scrapes by TLS
+clients.py guess PORT USER PASSWORD   guesses passwords while USER scrapes
+clients.py starve PORT N       opens N connections more than there are descriptors, then fewer, then scrapes
 clients.py pipeline PORT       three requests in one packet, then half-closes; prints the statuses
 clients.py notify PATH         prints what arrives at a notify socket until STOPPING=1
 """
+import base64
 import os
 import re
+import resource
 import socket
+import ssl
 import sys
+import threading
 import time
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 
 def connect(port):
     return socket.create_connection(("127.0.0.1", port), timeout=30)
 
 
-def scrape(port):
+def get(s, credentials=None):
+    auth = f"Authorization: Basic {base64.b64encode(credentials.encode()).decode()}\r\n" if credentials else ""
+    s.sendall(f"GET /metrics HTTP/1.1\r\nHost: a\r\n{auth}Connection: close\r\n\r\n".encode())
+    data = b""
+    while part := s.recv(65536):
+        data += part
+    return data
+
+
+def scrape(port, credentials=None, wrap=lambda s: s):
     began = time.monotonic()
-    with connect(port) as s:
-        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        data = b""
-        while part := s.recv(65536):
-            data += part
+    with wrap(connect(port)) as s:
+        data = get(s, credentials)
     assert data.startswith(b"HTTP/1.1 200 "), data[:80]
     return time.monotonic() - began
 
@@ -39,6 +54,42 @@ if what == "half-open":
         held.append(s)
     slowest = max(scrape(port) for _ in range(20))
     print(f"{slowest:.3f}")
+elif what == "half-tls":
+    port, n = int(sys.argv[2]), int(sys.argv[3])
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(sys.argv[4], sys.argv[5])
+    held = [connect(port) for _ in range(n)]
+    print(f"{max(scrape(port, wrap=context.wrap_socket) for _ in range(5)):.3f}")
+elif what == "guess":
+    port, user, password = int(sys.argv[2]), sys.argv[3], sys.argv[4]
+    scrape(port, f"{user}:{password}")
+    statuses = set()
+    stop = time.monotonic() + 3
+
+    def guess(k):
+        i = 0
+        while time.monotonic() < stop:
+            i += 1
+            with connect(port) as s:
+                statuses.add(get(s, f"{user}:{k}-{i}")[9:12])
+
+    threads = [threading.Thread(target=guess, args=(k,)) for k in range(8)]
+    for t in threads:
+        t.start()
+    slowest = max(scrape(port, f"{user}:{password}") for _ in range(20))
+    for t in threads:
+        t.join()
+    assert b"429" in statuses and not statuses - {b"429", b"401"}, statuses
+    print(f"{slowest:.3f}")
+elif what == "starve":
+    port, n = int(sys.argv[2]), int(sys.argv[3])
+    held = [connect(port) for _ in range(n // 2)]  # what is not accepted waits in the kernel's queue
+    time.sleep(1.5)
+    for s in held:
+        s.close()
+    print(f"{scrape(port):.3f}")
 elif what == "slow":
     began = time.monotonic()
     with connect(int(sys.argv[2])) as s:

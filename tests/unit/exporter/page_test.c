@@ -99,8 +99,8 @@ Test(page, golden)
 	struct ledger *l = NULL;
 	struct err e = { 0 };
 	struct facts facts = { .instance = "node-1", .cpu = "icelake" };
-	struct self self = { .ticks = 2, .sample_ns = 1500000, .render_ns = 250000, .requests = 3,
-			     .connections = 1, .cpu_ns = 10000000, .resident_bytes = 5242880, .meters = 6 };
+	struct self self = { .ticks = 2, .sample_ns = 1500000, .render_ns = 250000,
+			     .http = { .answers = { 3, 1 }, .page_bytes = { 9000 }, .connections = 1 }, .cpu_ns = 10000000, .resident_bytes = 5242880, .meters = 6 };
 
 	config_init(&config);
 	cr_assert_eq(ledger_new(&l, &e), 0);
@@ -117,9 +117,13 @@ Test(page, golden)
 
 	buf_init(&page, PAGE_MAX);
 	struct view view = { .facts = &facts, .self = &self, .sampler = &sp, .ledger = l, .tick = &t,
-			     .now_ns = 3250000000u };
-	cr_assert_eq(page_render(&view, metrics, nmetrics, &page, &e), 0);
+			     .now_ns = 3250000000u, .created_ms = 1700000000250 };
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
 	golden("tests/fake/pages/everything.prom", &page);
+	buf_reset(&page);
+	cr_assert_eq(page_render(&view, FORMAT_OPENMETRICS, metrics, nmetrics, &page, &e), 0);
+	cr_assert_eq(page_end(FORMAT_OPENMETRICS, &page, &e), 0);
+	golden("tests/fake/pages/everything.om", &page);
 
 	/* A machine without any meter shows no joules at all: no zeros that nobody measured. */
 	struct sampler bare = { 0 };
@@ -134,7 +138,7 @@ Test(page, golden)
 	self.meters = 0;
 	view = (struct view){ .facts = &facts, .self = &self, .sampler = &bare, .ledger = empty,
 			      .tick = &nothing, .now_ns = 1 };
-	cr_assert_eq(page_render(&view, metrics, nmetrics, &page, &e), 0);
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
 	cr_assert_null(strstr(buf_str(&page), "joules"));
 	golden("tests/fake/pages/no-meters.prom", &page);
 
@@ -142,7 +146,7 @@ Test(page, golden)
 	AUTO_BUF struct buf small;
 
 	buf_init(&small, 100);
-	cr_assert_eq(page_render(&view, metrics, nmetrics, &small, &e), -(int)ERR_MEMORY);
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &small, &e), -(int)ERR_MEMORY);
 	ledger_free(l);
 	ledger_free(empty);
 	tick_clear(&t);
@@ -162,8 +166,18 @@ Test(page, rows_are_well_formed)
 		cr_expect(m->help[0] && isupper((unsigned char)m->help[0]) && m->help[strlen(m->help) - 1] != '.',
 			  "%s: '%s'", m->name, m->help);
 		cr_expect_not_null(m->value, "%s", m->name);
-		for (size_t j = 0; j < i; j++)
+		bool info = len > 5 && strcmp(m->name + len - 5, "_info") == 0;
+
+		cr_expect_eq(info, m->type == METRIC_INFO, "%s: infos and only they end in _info", m->name);
+		size_t family = prom_family_len(FORMAT_OPENMETRICS, m->name, m->type);
+
+		for (size_t j = 0; j < i; j++) {
 			cr_expect_str_neq(m->name, metrics[j].name);
+			/* OpenMetrics: family names without their suffixes are unique too. */
+			cr_expect(family != prom_family_len(FORMAT_OPENMETRICS, metrics[j].name, metrics[j].type) ||
+					  memcmp(m->name, metrics[j].name, family) != 0,
+				  "%s and %s are one family", m->name, metrics[j].name);
+		}
 	}
 }
 
