@@ -3,17 +3,22 @@
 #
 # The static binary is always built with release flags, in out/static/<arch>, whatever MODE is; the
 # other modes link the same sources dynamically so that sanitizers work. One architecture is built
-# by default, the machine's own. EXPORTER_ARCHES="amd64 arm64" builds more, where the cross compiler
-# (crossbuild-essential-<arch>) and the -dev packages of that architecture are installed.
+# by default, the machine's own. `make ARCH=arm64` builds that one as well and embeds both, after
+# `make cross-deps ARCH=arm64` has installed its compiler and libraries; so does ARCH="arm64 armhf".
 
 EXPORTER_NATIVE := $(shell dpkg --print-architecture 2>/dev/null || echo amd64)
-EXPORTER_ARCHES ?= $(EXPORTER_NATIVE)
+ARCH ?=
+EXPORTER_ARCHES ?= $(EXPORTER_NATIVE) $(filter-out $(EXPORTER_NATIVE),$(sort $(ARCH)))
 
 # Debian architecture -> GNU triplet; the compiler is <triplet>-gcc but for the native one.
 triplet_amd64 := x86_64-linux-gnu
 triplet_arm64 := aarch64-linux-gnu
 triplet_armhf := arm-linux-gnueabihf
-exporter_cc = $(if $(filter $(1),$(EXPORTER_NATIVE)),gcc,$(triplet_$(1))-gcc)
+# A foreign one finds its libraries where exporter/cross_deps.sh unpacked them.
+exporter_cc = $(if $(filter $(1),$(EXPORTER_NATIVE)),gcc,$(triplet_$(1))-gcc $(cross_flags))
+cross_root = $(CURDIR)/out/cross/$(1)
+cross_flags = -isystem $(cross_root)/usr/include -isystem $(cross_root)/usr/include/$(triplet_$(1)) \
+	-L$(cross_root)/usr/lib/$(triplet_$(1)) -L$(cross_root)/lib/$(triplet_$(1))
 exporter_strip = $(if $(filter $(1),$(EXPORTER_NATIVE)),strip,$(triplet_$(1))-strip)
 
 EXPORTER_ALL_SRC := $(EXPORTER_SRC) exporter/main.c
@@ -57,34 +62,48 @@ $(O)/exporter/build_info.o: out/static/build_info
 $(O)/exporter/build_info.o: EXTRA_CFLAGS += @out/static/build_info
 
 # ---- static
-STATIC_CFLAGS = $(BASE_CFLAGS) $(CFLAGS_release) $(foreach f,-fzero-call-used-regs=used-gpr,$(call cc-option,$(f))) \
+STATIC_CFLAGS = $(BASE_CFLAGS) $(filter-out $(STATIC_PROBED),$(CFLAGS_release)) $(STATIC_HAS_$(1)) \
 	-ffunction-sections -fdata-sections -isystem out/bpf
+# What not every architecture's compiler has; of a function, for some say so only then.
+STATIC_PROBED := -fcf-protection -fstack-clash-protection -fzero-call-used-regs=used-gpr
+static_option = $(shell echo 'int f(int x) { return x; }' | \
+	$(call exporter_cc,$(1)) -O2 -Werror $(2) -x c -S - -o /dev/null 2>/dev/null && echo $(2))
 STATIC_LDFLAGS := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -Wl,--build-id=sha1
 # libelf's own needs differ between releases (zlib, later also zstd): pkg-config knows.
-static_libelf = $(shell PKG_CONFIG_LIBDIR=/usr/lib/$(triplet_$(1))/pkgconfig:/usr/share/pkgconfig \
+static_libelf = $(shell PKG_CONFIG_LIBDIR=$(if $(filter $(1),$(EXPORTER_NATIVE)),,$(cross_root))/usr/lib/$(triplet_$(1))/pkgconfig:/usr/share/pkgconfig \
 	pkg-config --static --libs-only-l libbpf libelf 2>/dev/null || echo -lbpf -lelf -lz)
 
 # $(1): Debian architecture
 define exporter_static
+STATIC_HAS_$(1) := $$(foreach f,$$(STATIC_PROBED),$$(call static_option,$(1),$$(f)))
 EXPORTER_OBJ_$(1) := $$(patsubst %.c,out/static/$(1)/%.o,$$(EXPORTER_ALL_SRC) $$(EXPORTER_BASE_SRC))
 
 out/static/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(call say,CC,$(1)/$$<)
-	$$(Q)$$(call exporter_cc,$(1)) $$(STATIC_CFLAGS) $$(STATIC_EXTRA) -MMD -MP -c -o $$@ $$<
+	$$(Q)command -v $$(firstword $$(call exporter_cc,$(1))) >/dev/null || { \
+		echo "no compiler for $(1); 'make cross-deps ARCH=$(1)' installs it" >&2; exit 1; }
+	$$(Q)$$(call exporter_cc,$(1)) $$(call STATIC_CFLAGS,$(1)) $$(STATIC_EXTRA) -MMD -MP -c -o $$@ $$<
 
 $$(filter out/static/$(1)/exporter/sources/%,$$(EXPORTER_OBJ_$(1))): $$(BPF_SKEL)
 out/static/$(1)/exporter/build_info.o: out/static/build_info
 out/static/$(1)/exporter/build_info.o: STATIC_EXTRA = @out/static/build_info
 
-out/static/$(1)/powerstack-exporter: $$(EXPORTER_OBJ_$(1)) exporter/static_curl.sh
-	$$(call say,STATIC,$$@)
-	$$(Q)curl=$$$$(CC=$$(call exporter_cc,$(1)) DEB_ARCH=$(1) \
+# The libcurl that is linked, and the headers that belong to it.
+out/static/$(1)/curl/VERSION: exporter/static_curl.sh
+	@mkdir -p out/static/$(1)
+	$$(Q)curl=$$$$(CC='$$(call exporter_cc,$(1))' DEB_ARCH=$(1) \
 		$(if $(filter $(1),$(EXPORTER_NATIVE)),,HOST=$(triplet_$(1))) exporter/static_curl.sh) && \
-	cp "$$$$curl/VERSION" out/static/$(1)/libcurl.version && \
-	$$(call exporter_cc,$(1)) $$(CFLAGS_release) $$(STATIC_LDFLAGS) -o $$@ $$(EXPORTER_OBJ_$(1)) \
-		"$$$$curl/lib/libcurl.a" -lcares -levent_openssl -lssl -lcrypto -lcrypt -levent_extra -levent_core \
-		$$(call static_libelf,$(1)) -ljson-c -lyaml -lsodium -lm 2>$$@.log || { cat $$@.log; exit 1; }
+	rm -rf out/static/$(1)/curl && cp -R "$$$$curl" out/static/$(1)/curl && touch $$@
+out/static/$(1)/exporter/client.o: out/static/$(1)/curl/VERSION
+out/static/$(1)/exporter/client.o: STATIC_EXTRA = -isystem out/static/$(1)/curl/include
+
+out/static/$(1)/powerstack-exporter: $$(EXPORTER_OBJ_$(1)) out/static/$(1)/curl/VERSION
+	$$(call say,STATIC,$$@)
+	$$(Q)$$(call exporter_cc,$(1)) $$(filter-out $$(STATIC_PROBED),$$(CFLAGS_release)) $$(STATIC_HAS_$(1)) $$(STATIC_LDFLAGS) -o $$@ $$(EXPORTER_OBJ_$(1)) \
+		out/static/$(1)/curl/lib/libcurl.a -lcares -levent_openssl -lssl -lcrypto -lcrypt -levent_extra \
+		-levent_core $$(call static_libelf,$(1)) -ljson-c -lyaml -lsodium -lm 2>$$@.log || \
+		{ cat $$@.log; exit 1; }
 
 # What travels to nodes and into the command: without symbols.
 out/release/embed/powerstack-exporter.$(1): out/static/$(1)/powerstack-exporter
@@ -103,10 +122,20 @@ $(O)/powerstack-exporter: $(call exporter_objs,$(O),$(EXPORTER_ALL_SRC) $(EXPORT
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lyaml -lsodium -ljson-c -lcurl $(EXPORTER_TEST_LIBS)
 endif
 
+# Installs packages, so only when asked.
+.PHONY: cross-deps
+cross-deps:
+	$(Q)[ -n "$(ARCH)" ] || { echo 'which one? make cross-deps ARCH=arm64' >&2; exit 2; }
+	$(Q)for a in $(ARCH); do exporter/cross_deps.sh $$a || exit 1; done
+
 # ---- embedding: one table of {architecture, bytes, length}, ended by a zero row. The C side:
 #   extern const struct { const char *arch; const void *data; unsigned long long len; } exporter_images[];
 EMBED_EXPORTER := out/static/images.o
-out/static/images.S: exporter/build.mk $(EXPORTER_IMAGES)
+out/static/arches: FORCE
+	@mkdir -p $(@D)
+	@echo '$(EXPORTER_ARCHES)' >$@.new
+	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
+out/static/images.S: exporter/build.mk out/static/arches $(EXPORTER_IMAGES)
 	@mkdir -p $(@D)
 	$(Q){ echo '.section .data.rel.ro,"aw"'; echo '.balign 8'; echo '.globl exporter_images'; \
 	echo 'exporter_images:'; \

@@ -43,8 +43,16 @@ case $version in
 esac
 
 ccid=$($cc --version | head -n 1)
-sslid=$(dpkg-query -W -f '${Version} ' "libssl-dev:$arch" "libc-ares-dev:$arch" 2>/dev/null) ||
-	die "libssl-dev and libc-ares-dev for $arch are needed"
+if test -z "${HOST:-}"; then
+	sslid=$(dpkg-query -W -f '${Version} ' "libssl-dev:$arch" "libc-ares-dev:$arch" 2>/dev/null) ||
+		die "libssl-dev and libc-ares-dev for $arch are needed"
+else
+	# Unpacked, not installed (cross_deps.sh): the headers say which versions they are of.
+	sslid=$(printf '#include <openssl/opensslv.h>\n#include <ares_version.h>\nOPENSSL_VERSION_TEXT ARES_VERSION_STR\n' |
+		$cc -E -P - 2>/dev/null | tail -n 1)
+	test -n "$sslid" ||
+		die "libssl-dev and libc-ares-dev for $arch are needed; 'make cross-deps ARCH=$arch' unpacks them"
+fi
 sum=$(printf '%s\n' "$version" "$arch" "$flags" "$cflags" "$ccid" "$sslid" "${HOST:-}" |
 	sha256sum | cut -c1-16)
 dir=$cache/curl-$version-$arch-$sum
@@ -54,6 +62,13 @@ if test -e "$dir/VERSION"; then
 fi
 
 mkdir -p "$cache"
+# Of several builds that need it at the same time, one makes it.
+exec 9>"$cache/.lock-$sum"
+flock 9
+if test -e "$dir/VERSION"; then
+	echo "$dir"
+	exit 0
+fi
 work=$(mktemp -d "$cache/.building.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 129' INT TERM HUP
@@ -105,7 +120,8 @@ test -x configure || autoreconf -fi >>"$log" 2>&1 || {
 }
 # shellcheck disable=SC2086  # $flags is a list of words
 {
-	./configure --prefix="$dir" ${HOST:+--host="$HOST"} $flags \
+	# A cross build takes no hints from the machine's own pkg-config.
+	./configure --prefix="$dir" ${HOST:+--host="$HOST" PKG_CONFIG=false} $flags \
 		CC="$cc" CFLAGS="$cflags -ffile-prefix-map=$work=." &&
 		make -s -j"${JOBS:-2}" -C lib && make -s -C lib install DESTDIR="$work/root" &&
 		make -s -C include install DESTDIR="$work/root"
