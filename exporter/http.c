@@ -204,11 +204,12 @@ static struct page *page_get(struct http *h, enum form form, bool gzip)
 {
 	struct page **at = &h->made[form][gzip], *plain = NULL;
 	struct err e = { 0 };
-	AUTO_BUF struct buf text;
 	int rc;
 
 	if (*at)
 		return *at;
+	AUTO_BUF struct buf text;
+
 	buf_init(&text, PAGE_MAX);
 	if (gzip) {
 		plain = page_get(h, form, false);

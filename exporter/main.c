@@ -18,7 +18,7 @@
  *	                     configured CA file; /etc/resolv.conf and /etc/hosts for named peers
  *	writes               nothing
  *	sockets              AF_INET AF_INET6 (pages, BMC), AF_UNIX (notify)
- *	system calls         @system-service bpf perf_event_open
+ *	system calls         @system-service less @privileged and @resources; bpf, perf_event_open
  *	fits with            NoNewPrivileges ProtectSystem=strict ProtectHome PrivateTmp PrivateDevices
  *	                     ProtectKernelModules ProtectKernelLogs ProtectClock ProtectHostname
  *	                     ProtectControlGroups ProtectKernelTunables (it only reads /sys)
@@ -28,6 +28,8 @@
  *	not with             ProcSubset=pid (/proc/cpuinfo), PrivateUsers (it takes the capabilities
  *	                     away), PrivateNetwork, IPAddressDeny=any
  */
+#include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,14 +39,17 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "exporter/build_info.h"
 #include "exporter/client.h"
+#include "exporter/environment.h"
 #include "exporter/facts.h"
 #include "exporter/http.h"
 #include "exporter/ledger.h"
 #include "exporter/log.h"
 #include "exporter/loop.h"
 #include "exporter/metrics.h"
+#include "exporter/metrics_v2.h"
 #include "exporter/notify.h"
 #include "exporter/number.h"
 #include "exporter/options.h"
@@ -53,6 +58,8 @@
 #include "exporter/source.h"
 #include "exporter/tls.h"
 #include "exporter/web_config.h"
+
+#define CPUINFO_MAX (8u * 1024 * 1024) /* bytes; a thousand processors say some 1.5 MB */
 
 struct app {
 	int argc;
@@ -68,6 +75,7 @@ struct app {
 	struct ledger *ledger;
 	struct tick tick;
 	struct facts facts;
+	struct rates rates;
 	struct self self;
 	uint64_t last_tick_ns;
 	uint64_t started_ms; /* since 1970 */
@@ -95,6 +103,18 @@ static void say_source(void *arg, const struct source *s)
 		    s->why.msg);
 	else
 		SAY(a, LOG_LEVEL_WARN, "source failed", "source", name, "reason", s->why.msg);
+}
+
+/* Kepler's variables that somebody set in vain. */
+static void say_unused(struct app *a)
+{
+	for (size_t i = 0; i < nenv_names; i++) {
+		const char *value = env_names[i].unused ? getenv(env_names[i].name) : NULL;
+
+		if (value && value[0])
+			SAY(a, LOG_LEVEL_INFO, "environment variable without effect", "name", env_names[i].name,
+			    "reason", env_names[i].unused);
+	}
 }
 
 /* What is worth a line besides the sources' own state. */
@@ -125,15 +145,60 @@ static void measure_self(struct self *self)
 {
 	struct rusage use;
 	char text[128];
-	unsigned long pages = 0;
+	unsigned long pages = 0, space = 0;
 	struct err none = { 0 };
 
 	if (getrusage(RUSAGE_SELF, &use) == 0)
 		self->cpu_ns = (uint64_t)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000000000u +
 			       (uint64_t)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1000u;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
 	if (number_text("/proc/self/statm", text, sizeof text, &none) == 0 &&
-	    sscanf(text, "%*u %lu", &pages) == 1)
-		self->resident_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	    sscanf(text, "%lu %lu", &space, &pages) == 2) {
+		self->resident_bytes = pages * page;
+		self->virtual_bytes = space * page;
+	}
+}
+
+static void count_fds(struct self *self)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct rlimit limit;
+
+	self->open_fds = 0;
+	while (d && readdir(d))
+		self->open_fds++;
+	if (d)
+		closedir(d);
+	/* Less the entries . and .., and the directory itself. */
+	self->open_fds = self->open_fds > 3 ? self->open_fds - 3 : 0;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		self->max_fds = limit.rlim_cur;
+}
+
+/* What only --metrics.v2 shows, after a tick. */
+static void take_rates(struct app *a, uint64_t now)
+{
+	char path[PATH_MAX], text[512];
+	struct err none = { 0 };
+
+	rates_take(&a->rates, a->ledger, now);
+	snprintf(path, sizeof path, "%s/stat", a->options.procfs);
+	if (number_text(path, text, sizeof text, &none) < 0)
+		text[0] = '\0';
+	rates_stat(&a->rates, text);
+}
+
+static void read_cpus(struct app *a)
+{
+	char path[PATH_MAX];
+	AUTO_BUF struct buf text;
+	struct err e = { 0 };
+
+	buf_init(&text, CPUINFO_MAX);
+	snprintf(path, sizeof path, "%s/cpuinfo", a->options.procfs);
+	if (file_read(path, &text, NULL, &e) < 0 || facts_cpus(buf_str(&text), &a->facts, &e) < 0)
+		SAY(a, LOG_LEVEL_WARN, "processors are not listed", "reason", e.msg);
 }
 
 /* Reads the world and books it. */
@@ -149,6 +214,8 @@ static int take_tick(struct app *a, struct err *e)
 
 	a->self.sample_ns += tick_now_ns() - now;
 	a->self.ticks++;
+	if (a->options.metrics_v2)
+		take_rates(a, now);
 	a->self.meters = a->tick.nmarks;
 	return rc;
 }
@@ -160,6 +227,7 @@ static struct view view_of(const struct app *a)
 			      .sampler = &a->sampler,
 			      .ledger = a->ledger,
 			      .tick = &a->tick,
+			      .rates = a->options.metrics_v2 ? &a->rates : NULL,
 			      .now_ns = tick_now_ns(),
 			      .created_ms = a->started_ms };
 }
@@ -170,11 +238,15 @@ static int render(struct app *a, enum page_format format, struct buf *out, struc
 	uint64_t from = tick_now_ns();
 
 	measure_self(&a->self);
+	if (a->options.metrics_v2)
+		count_fds(&a->self);
 	if (a->http)
 		http_stats(a->http, &a->self.http);
 	struct view view = view_of(a);
 	int rc = page_render(&view, format, metrics, nmetrics, out, e);
 
+	if (rc == 0 && a->options.metrics_v2)
+		rc = page_render(&view, format, metrics_v2, nmetrics_v2, out, e);
 	rc = rc < 0 ? rc : page_end(format, out, e);
 	a->self.render_ns += tick_now_ns() - from;
 	return rc;
@@ -301,6 +373,11 @@ static void reload(struct app *a)
 		SAY(a, LOG_LEVEL_WARN, "addresses and paths change with a restart only");
 	a->options.log_level = o.log_level;
 	a->options.log_format = o.log_format;
+	if (o.metrics_v2 && !a->options.metrics_v2)
+		read_cpus(a);
+	else if (!o.metrics_v2)
+		facts_clear(&a->facts);
+	a->options.metrics_v2 = o.metrics_v2;
 	if (o.interval_ns != a->options.interval_ns) {
 		a->options.interval_ns = o.interval_ns;
 		loop_change(a->ticker, o.interval_ns);
@@ -344,8 +421,11 @@ static int print_help(void)
 	puts("Usage: powerstack-exporter [OPTION]...\n"
 	     "Shows the energy this machine uses to Prometheus, under Kepler's names.\n");
 	opts_help(stdout, exporter_opts, nexporter_opts);
-	puts("\nTIME is a number with ms, s or m. Environment: NODE_NAME (label instance),\n"
-	     "CPU_ARCH_OVERRIDE (label cpu_architecture).");
+	puts("\nTIME is a number with ms, s or m. Kepler's environment variables are understood:");
+	for (size_t i = 0; i < nenv_names; i++) {
+		if (!env_names[i].unused)
+			printf("  %-34s %s\n", env_names[i].name, env_names[i].help);
+	}
 	return 0;
 }
 
@@ -363,6 +443,8 @@ static int print_metrics(struct err *e)
 	buf_init(&text, PAGE_MAX);
 	int rc = page_document(metrics, nmetrics, &text, e);
 
+	buf_adds(&text, "\nWith --metrics.v2 also:\n\n");
+	rc = rc < 0 ? rc : page_document(metrics_v2, nmetrics_v2, &text, e);
 	if (rc == 0)
 		fputs(buf_str(&text), stdout);
 	return rc;
@@ -461,11 +543,14 @@ static int run(struct app *a, struct err *e)
 			       .client = a->client };
 
 	facts_read(&roots, &a->facts);
+	if (a->options.metrics_v2)
+		read_cpus(a);
 	bool serving = !a->options.check && !a->options.once;
 
 	if (serving) {
 		SAY(a, LOG_LEVEL_INFO, "starting", "version", build_info.version, "revision",
 		    build_info.revision, "instance", a->facts.instance, "cpu", a->facts.cpu);
+		say_unused(a);
 		a->sampler.on_change = say_source;
 		a->sampler.arg = a;
 	}
@@ -481,6 +566,7 @@ static void release(struct app *a)
 	loop_free(a->loop);
 	ledger_free(a->ledger);
 	tick_clear(&a->tick);
+	facts_clear(&a->facts);
 	if (a->config != a->boot)
 		config_drop(a->config);
 	config_drop(a->boot);

@@ -12,19 +12,29 @@
 #include "exporter/http.h"
 #include "exporter/ledger.h"
 #include "exporter/prom.h"
+#include "exporter/rates.h"
 #include "exporter/source.h"
 
 /* What does not change while the exporter runs. */
 struct facts {
 	char instance[256];	/* NODE_NAME or the host's name: label `instance` */
 	char cpu[64];		/* label `cpu_architecture` */
+	struct cpu_fact *cpus;	/* with --metrics.v2: every processor of /proc/cpuinfo; facts_clear */
+	size_t ncpus;
+};
+
+/* A processor, as /proc/cpuinfo has it. */
+struct cpu_fact {
+	char processor[12], physical_id[12], core_id[12];
+	char vendor[32], model[96];
 };
 
 /* The exporter's own numbers. */
 struct self {
 	uint64_t ticks, late_ticks, sample_ns, render_ns;
 	struct http_stats http;
-	uint64_t cpu_ns, resident_bytes;
+	uint64_t cpu_ns, resident_bytes, virtual_bytes;
+	uint64_t open_fds, max_fds;	/* with --metrics.v2 */
 	size_t meters;		/* energy counters in the last tick */
 };
 
@@ -35,6 +45,7 @@ struct view {
 	const struct sampler *sampler;
 	const struct ledger *ledger;
 	const struct tick *tick;	/* the last one */
+	const struct rates *rates;	/* with --metrics.v2 */
 	uint64_t now_ns;
 	uint64_t created_ms;		/* since 1970: when the counters were 0 (_created) */
 };
@@ -48,12 +59,15 @@ struct subject {
 	const struct zone *zone;
 	const struct zone_book *book;
 	const struct program_mark *program;
+	const struct component_sum *sum;
+	const struct cpu_fact *cpu;
 	size_t answer;			/* row of http_statuses */
 	enum page_format format;
 };
 
 /* What a row is repeated over. */
-enum per { PER_EXPORTER, PER_ACCOUNT, PER_SOURCE, PER_ZONE, PER_PROGRAM, PER_ANSWER, PER_FORMAT };
+enum per { PER_EXPORTER, PER_ACCOUNT, PER_SOURCE, PER_ZONE, PER_PROGRAM, PER_ANSWER, PER_FORMAT,
+	   PER_SUM, PER_CPU };
 
 struct label {
 	const char *name;

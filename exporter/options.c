@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/options.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "exporter/environment.h"
 #include "exporter/log.h"
 
 #define MS_NS 1000000ull
@@ -35,6 +37,8 @@ const struct opt exporter_opts[] = {
 	  .help = "print one page after one interval and exit" },
 	{ .name = "check", .kind = OPT_FLAG, .offset = AT(check),
 	  .help = "say which sources this machine has and why others are missing, and exit" },
+	{ .name = "metrics.v2", .kind = OPT_FLAG, .offset = AT(metrics_v2),
+	  .help = "show the metrics of Kepler 0.10 and newer as well" },
 	{ .name = "metrics", .kind = OPT_FLAG, .offset = AT(metrics),
 	  .help = "list every metric with its type, labels and meaning, and exit" },
 	{ .name = "version", .kind = OPT_FLAG, .offset = AT(version), .help = "print the version and exit" },
@@ -74,6 +78,8 @@ int options_read(int argc, char **argv, struct options *ret, struct config *ret_
 	config_init(&config);
 	if (rc == 0 && first.config_file)
 		rc = config_read(first.config_file, &table, &config, e);
+	if (rc == 0)
+		rc = environment_read(&(struct env_target){ &table, &config }, getenv, e);
 	if (rc == 0)
 		rc = parse(argc, argv, &o, e);
 	if (rc == 0 && (o.telemetry_path[0] != '/' || strpbrk(o.telemetry_path, " ?#\"<>&")))

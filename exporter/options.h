@@ -13,14 +13,14 @@ struct options {
 	const char *sysfs, *procfs, *rootfs;
 	unsigned long long interval_ns;
 	int log_level, log_format;
-	bool once, check, metrics, version, help;
+	bool once, check, metrics, metrics_v2, version, help;
 };
 
 extern const struct opt exporter_opts[];
 extern const size_t nexporter_opts;
 
-/* Defaults, then the configuration file that the command line names, then the command line. The
- * order of argv may change. -ERR_USAGE, -ERR_CONFIG; then nothing is owned. Texts in *ret live as
+/* Defaults, then the configuration file that the command line names, then Kepler's environment
+ * variables (exporter/environment.h), then the command line. The order of argv may change. -ERR_USAGE, -ERR_CONFIG; then nothing is owned. Texts in *ret live as
  * long as argv and *ret_config. */
 int options_read(int argc, char **argv, struct options *ret, struct config *ret_config, struct err *e);
 

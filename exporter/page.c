@@ -100,6 +100,14 @@ static void render_family(struct family *f)
 		for (enum page_format i = 0; i < NFORMATS; i++)
 			series(f, &(struct subject){ .view = v, .format = i });
 		break;
+	case PER_SUM:
+		for (enum component i = 0; v->rates && i < NCOMPONENTS; i++)
+			series(f, &(struct subject){ .view = v, .sum = &v->rates->sums[i] });
+		break;
+	case PER_CPU:
+		for (size_t i = 0; i < v->facts->ncpus; i++)
+			series(f, &(struct subject){ .view = v, .cpu = &v->facts->cpus[i] });
+		break;
 	}
 }
 

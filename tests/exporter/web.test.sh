@@ -217,4 +217,38 @@ idle() { after=$(cpu); echo "$((after - before)) ticks"; [ $((after - before)) -
 test_that 'without spinning' idle
 test_that 'it still works' answers '200 text/plain; charset=utf-8' "$url/healthz"
 stop
+
+# ---- names of both Keplers
+newer() {
+	"$exporter" --path.sysfs tests/fake/sysfs/intel-2s --interval 100ms --metrics.v2 --once >"$tmp/page" &&
+		promtool check metrics <"$tmp/page" || return 1
+	for m in 'kepler_node_cpu_joules_total{zone="package",path="aggregated-package",node_name=' \
+		'kepler_node_cpu_watts{zone="dram"' 'kepler_node_cpu_usage_ratio{' 'kepler_node_cpu_info{processor="0"' \
+		'kepler_build_info{' process_cpu_seconds_total process_open_fds kepler_node_package_joules_total; do
+		grep -qF "$m" "$tmp/page" || { echo "no $m"; return 1; }
+	done
+}
+test_that '--metrics.v2 shows the newer names beside the older' newer
+older() { "$exporter" --path.sysfs "$none" --interval 50ms --once >"$tmp/page" && ! grep -q 'kepler_node_cpu\|^process_' "$tmp/page"; }
+test_that 'without it there are none of them' older
+environment() {
+	NODE_NAME=n7 SYS_DIR=$none METRIC_PATH=/m SAMPLE_PERIOD_SEC=1 ENABLE_QAT=true start "$tmp/log"
+	answers '200 text/plain; version=0.0.4; charset=utf-8' "$url/m" &&
+		grep -q 'environment variable without effect" name=ENABLE_QAT reason=' "$tmp/log"
+}
+test_that "Kepler's environment variables are honoured, and what has no effect is told" environment
+stop
+badly() { SAMPLE_PERIOD_SEC=often "$exporter" --once 2>"$tmp/err"; [ $? = 2 ] && grep -q SAMPLE_PERIOD_SEC "$tmp/err"; }
+test_that 'a bad one is told by name' badly
+
+# ---- its service
+sed 's/{{watchdog}}/30/' provision/files/powerstack-exporter.service.tmpl >"$tmp/powerstack-exporter.service"
+# 2.0 of 10 by systemd 252, other versions count a little differently: what is left are the network, the three capabilities, and the processes it gives names to
+exposure() { systemd-analyze security --offline=true --threshold=22 "$tmp/powerstack-exporter.service" | grep -v '✓'; }
+confined() { exposure && systemd-analyze security --offline=true --threshold=22 "$tmp/powerstack-exporter.service" >/dev/null; }
+if systemd-analyze --help 2>/dev/null | grep -q -e --offline; then
+	test_that 'systemd finds the service well confined' confined
+else
+	skip 'systemd finds the service well confined' 'this systemd-analyze has no --offline (systemd before 251)'
+fi
 echo "1..$n"

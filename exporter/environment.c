@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/environment.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+
+/* The option itself, in its own form. */
+static int set_option(const struct env_name *row, const char *value, const struct env_target *into,
+		      struct err *e)
+{
+	return opts_set(into->options, row->option, value, e);
+}
+
+static int seconds(const char *value, char *ret, size_t size, struct err *e)
+{
+	size_t digits = strspn(value, "0123456789");
+
+	if (digits == 0 || digits > 9 || value[digits] != '\0')
+		return err_set(e, ERR_USAGE, "'%s' is no number of seconds", value);
+	snprintf(ret, size, "%ss", value);
+	return 0;
+}
+
+static int set_seconds(const struct env_name *row, const char *value, const struct env_target *into,
+		       struct err *e)
+{
+	/* The option keeps a text only while it reads it. */
+	char text[16];
+	int rc = seconds(value, text, sizeof text, e);
+
+	return rc < 0 ? rc : opts_set(into->options, row->option, text, e);
+}
+
+/* Kepler's manifests hand it to klog's -v, where 5 and more is debugging. */
+static int set_verbosity(const struct env_name *row, const char *value, const struct env_target *into,
+			 struct err *e)
+{
+	char text[16];
+	int rc = seconds(value, text, sizeof text, e);
+
+	if (rc < 0)
+		return err_set(e, ERR_USAGE, "'%s' is no number", value);
+	return opts_set(into->options, row->option, strlen(value) > 1 || value[0] >= '5' ? "debug" : "info", e);
+}
+
+static int set_redfish_interval(const struct env_name *row, const char *value, const struct env_target *into,
+				struct err *e)
+{
+	char text[16];
+	unsigned long long ns = 0;
+	int rc = seconds(value, text, sizeof text, e);
+
+	(void)row;
+	rc = rc < 0 ? rc : opts_duration(text, &ns, e);
+	if (rc < 0)
+		return rc;
+	if (ns < 1000000000ull || ns > 600000000000ull)
+		return err_set(e, ERR_USAGE, "'%s' is not between 1 and 600 seconds", value);
+	into->config->redfish.interval_ns = ns;
+	return 0;
+}
+
+/* Kepler trusts any BMC unless told otherwise; here one must say so. */
+static int set_redfish_verify(const struct env_name *row, const char *value, const struct env_target *into,
+			      struct err *e)
+{
+	(void)row;
+	if (strcasecmp(value, "true") == 0 && into->config->redfish.ca_file)
+		return err_set(e, ERR_USAGE, "'true' contradicts 'redfish.ca-file' of the configuration");
+	into->config->redfish.insecure_skip_verify = strcasecmp(value, "true") == 0;
+	return 0;
+}
+
+#define SET(NAME, SETTER, OPTION, HELP) { NAME, SETTER, OPTION, HELP, NULL }
+#define READ(NAME, HELP) { NAME, NULL, NULL, HELP, NULL }
+#define UNUSED(NAME, WHY) { NAME, NULL, NULL, NULL, WHY }
+
+const struct env_name env_names[] = {
+	SET("SAMPLE_PERIOD_SEC", set_seconds, "interval", "as --interval, a whole number of seconds"),
+	SET("BIND_ADDRESS", set_option, "web.listen-address", "as --web.listen-address"),
+	SET("METRIC_PATH", set_option, "web.telemetry-path", "as --web.telemetry-path"),
+	SET("SYS_DIR", set_option, "path.sysfs", "as --path.sysfs"),
+	SET("PROC_DIR", set_option, "path.procfs", "as --path.procfs"),
+	SET("KEPLER_LOG_LEVEL", set_verbosity, "log.level", "as --log.level; a number: 5 and more is debug"),
+	READ("NODE_NAME", "label instance; the host's name without it"),
+	READ("CPU_ARCH_OVERRIDE", "label cpu_architecture; found out without it"),
+	SET("REDFISH_PROBE_INTERVAL_IN_SECONDS", set_redfish_interval, NULL,
+	    "how often the configured BMC is asked, 1 to 600"),
+	SET("REDFISH_SKIP_SSL_VERIFY", set_redfish_verify, NULL,
+	    "true: any certificate of the configured BMC is taken"),
+
+	UNUSED("ENABLE_EBPF_CGROUPID", "control groups are always told apart by their ids"),
+	UNUSED("ENABLE_QAT", "Kepler 0.7.12 ignores it too"),
+	UNUSED("ENABLE_API_SERVER", "pods come from the kubelet of the node, never from the API server"),
+	UNUSED("KUBE_CONFIG", "pods come from the kubelet of the node, never from the API server"),
+	UNUSED("KEPLER_NAMESPACE", "it is no pod and has no namespace"),
+	UNUSED("MAX_LOOKUP_RETRY", "Kepler 0.7.12 ignores it too"),
+	UNUSED("EXPERIMENTAL_BPF_SAMPLE_RATE", "every context switch is counted"),
+	UNUSED("EXCLUDE_SWAPPER_PROCESS", "the idle task is never charged"),
+	UNUSED("MOCK_ACPI_POWER_PATH", "--path.sysfs puts another tree in place of sysfs"),
+	UNUSED("REDFISH_CRED_FILE_PATH", "the BMC and its password stand in the file of --config.file"),
+	UNUSED("MODEL_SERVER_ENABLE", "no server is asked for models"),
+	UNUSED("MODEL_SERVER_URL", "no server is asked for models"),
+	UNUSED("MODEL_SERVER_PORT", "no server is asked for models"),
+	UNUSED("MODEL_SERVER_MODEL_REQ_PATH", "no server is asked for models"),
+	UNUSED("UNCORE_USAGE_METRIC", "Kepler 0.7.12 ignores it too"),
+	UNUSED("EXPOSE_CGROUP_METRICS", "Kepler 0.7.12 ignores it too"),
+	UNUSED("CGROUP_METRICS", "Kepler 0.7.12 ignores it too"),
+	UNUSED("PROMETHEUS_SCRAPE_INTERVAL", "Kepler 0.7.12 ignores it too"),
+};
+const size_t nenv_names = COUNT(env_names);
+
+int environment_read(const struct env_target *into, char *(*get)(const char *name), struct err *e)
+{
+	for (size_t i = 0; i < nenv_names; i++) {
+		const struct env_name *row = &env_names[i];
+		const char *value = row->set ? get(row->name) : NULL;
+
+		/* Kepler takes an empty one for one that is not there. */
+		if (!value || !value[0])
+			continue;
+		int rc = row->set(row, value, into, e);
+
+		if (rc < 0)
+			return err_wrap(e, "environment variable %s", row->name);
+	}
+	return 0;
+}
