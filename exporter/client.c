@@ -22,8 +22,11 @@ struct call {
 	struct buf body;
 	char why[CURL_ERROR_SIZE];
 	void (*done)(void *, const struct answer *);
+	int (*on_body)(void *, const char *, size_t);
 	void *arg;
 };
+
+#define TOKEN_MAX (64u * 1024)
 
 static void call_free(struct call *call)
 {
@@ -132,8 +135,13 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *s
 static size_t add_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct call *call = arg;
+	long status = 0;
 
 	/* Other than n * size makes curl end the transfer. */
+	if (call->on_body)
+		curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 200)
+		return call->on_body(call->arg, data, size * n) == 0 ? size * n : 0;
 	return buf_add(&call->body, data, size * n) == 0 ? size * n : 0;
 }
 
@@ -174,6 +182,28 @@ void client_free(struct client *c)
 	curl_global_cleanup();
 }
 
+/* Without the newline that ends a token's file. What is no token (RFC 6750: no blanks, no control
+ * characters) could add lines to the request. */
+static CURLcode set_token(CURL *easy, const struct secret *token)
+{
+	const char *text = secret_expose(token);
+	size_t len = secret_len(token);
+	AUTO_BUF struct buf b;
+
+	buf_init_secret(&b, TOKEN_MAX);
+	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r' || text[len - 1] == ' '))
+		len--;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] <= ' ' || text[i] >= 0x7f)
+			return CURLE_BAD_FUNCTION_ARGUMENT;
+	}
+	if (len == 0 || buf_add(&b, text, len) < 0)
+		return CURLE_BAD_FUNCTION_ARGUMENT;
+	CURLcode rc = curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+
+	return rc ? rc : curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, buf_str(&b));
+}
+
 static CURLcode set_up(CURL *easy, const struct client_request *r, struct call *call)
 {
 	CURLcode rc = CURLE_OK;
@@ -198,8 +228,12 @@ static CURLcode set_up(CURL *easy, const struct client_request *r, struct call *
 		SET(CURLOPT_USERNAME, r->username);
 		SET(CURLOPT_PASSWORD, r->password ? secret_expose(r->password) : "");
 	}
+	if (r->certificate_file)
+		SET(CURLOPT_SSLCERT, r->certificate_file);
+	if (r->key_file)
+		SET(CURLOPT_SSLKEY, r->key_file);
 #undef SET
-	return rc;
+	return rc || !r->token ? rc : set_token(easy, r->token);
 }
 
 int client_get(struct client *c, const struct client_request *r, void (*done)(void *, const struct answer *),
@@ -212,7 +246,8 @@ int client_get(struct client *c, const struct client_request *r, void (*done)(vo
 		free(call);
 		return err_set(e, ERR_MEMORY, "no memory for a request");
 	}
-	*call = (struct call){ .client = c, .easy = easy, .done = done, .arg = arg };
+	*call = (struct call){ .client = c, .easy = easy, .done = done, .on_body = r->on_body,
+			       .arg = arg };
 	buf_init(&call->body, r->body_max);
 	call->next = c->calls;
 	call->prev = &c->calls;
@@ -225,6 +260,8 @@ int client_get(struct client *c, const struct client_request *r, void (*done)(vo
 
 	if (rc != CURLE_OK || mrc != CURLM_OK) {
 		call_free(call);
+		if (rc == CURLE_BAD_FUNCTION_ARGUMENT && r->token)
+			return err_set(e, ERR_FAILED, "cannot ask '%s': the token is empty or holds blanks", r->url);
 		return err_set(e, ERR_FAILED, "cannot ask '%s': %s", r->url,
 			       rc != CURLE_OK ? curl_easy_strerror(rc) : curl_multi_strerror(mrc));
 	}

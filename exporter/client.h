@@ -2,7 +2,7 @@
 #ifndef EXPORTER_CLIENT_H
 #define EXPORTER_CLIENT_H
 /*
- * HTTP GET to peers (BMC, later the kubelet), by curl_multi in the exporter's own event loop: no
+ * HTTP GET to peers (BMC, kubelet), by curl_multi in the exporter's own event loop: no
  * thread, and no call here ever blocks. Connections are kept open between requests. Redirects are
  * not followed: credentials go to the named host only.
  */
@@ -16,15 +16,21 @@ struct event_base;
 struct client;
 struct call;
 
-/* What to get. Texts are copied, the secret is not and must live until the answer. */
+/* What to get. Texts are copied, secrets are not and must live until the answer. */
 struct client_request {
 	const char *url;		/* http:// or https:// */
 	const char *username;		/* NULL: without credentials (HTTP Basic) */
 	const struct secret *password;	/* NULL: empty */
+	const struct secret *token;	/* bearer token, instead of a user; NULL: none. Without blanks at its end */
+	const char *certificate_file;	/* PEM of the client, or NULL */
+	const char *key_file;		/* its key */
 	const char *ca_file;		/* NULL: the system's authorities */
 	bool insecure_skip_verify;
 	unsigned long timeout_ms;	/* of the whole exchange */
 	size_t body_max;		/* a longer answer is an error */
+	/* Takes the body of an answer with status 200 as it comes, instead of keeping it: body_max is
+	 * then that of other answers. Other than 0 ends the call with an error. */
+	int (*on_body)(void *arg, const char *bytes, size_t n);
 };
 
 /* What came back. Valid during the callback only. */

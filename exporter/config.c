@@ -18,8 +18,18 @@ enum key_kind { KEY_TEXT, KEY_SECRET, KEY_BOOL, KEY_DURATION };
 struct key {
 	const char *name;
 	enum key_kind kind;
-	size_t offset; /* in struct redfish_config */
+	size_t offset; /* in the section's struct */
 	uint64_t min, max;
+};
+
+/* A section: a mapping of keys. */
+struct section {
+	const char *name;
+	const struct key *keys;
+	size_t nkeys;
+	size_t offset; /* in struct config */
+	/* What the keys must be together; n is the mapping. */
+	int (*check)(const char *name, const struct ynode *n, const void *section, struct err *e);
 };
 
 static const struct key redfish_keys[] = {
@@ -31,6 +41,19 @@ static const struct key redfish_keys[] = {
 	{ "interval", KEY_DURATION, offsetof(struct redfish_config, interval_ns), SECOND_NS,
 	  600 * SECOND_NS },
 	{ "timeout", KEY_DURATION, offsetof(struct redfish_config, timeout_ns), SECOND_NS, 60 * SECOND_NS },
+};
+
+static const struct key kubelet_keys[] = {
+	{ "endpoint", KEY_TEXT, offsetof(struct kubelet_config, endpoint), 0, 0 },
+	{ "token", KEY_SECRET, offsetof(struct kubelet_config, token), 0, 0 },
+	{ "token-file", KEY_TEXT, offsetof(struct kubelet_config, token_file), 0, 0 },
+	{ "client-certificate", KEY_TEXT, offsetof(struct kubelet_config, client_certificate), 0, 0 },
+	{ "client-key", KEY_TEXT, offsetof(struct kubelet_config, client_key), 0, 0 },
+	{ "ca-file", KEY_TEXT, offsetof(struct kubelet_config, ca_file), 0, 0 },
+	{ "insecure-skip-verify", KEY_BOOL, offsetof(struct kubelet_config, insecure_skip_verify), 0, 0 },
+	{ "interval", KEY_DURATION, offsetof(struct kubelet_config, interval_ns), 5 * SECOND_NS,
+	  600 * SECOND_NS },
+	{ "timeout", KEY_DURATION, offsetof(struct kubelet_config, timeout_ns), SECOND_NS, 60 * SECOND_NS },
 };
 
 static const char *const duration_help = "a duration such as 500ms, 1s or 2m";
@@ -89,22 +112,33 @@ static int set_key(const char *name, const struct key *k, const struct ynode *n,
 	return err_set(e, ERR_BUG, "a key of no kind");
 }
 
-static int check_redfish(const char *name, const struct ynode *n, const struct redfish_config *r,
-			 struct err *e)
+/* An http(s) address of a peer and nothing else; secret: something is sent there that is one. */
+static int check_endpoint(const char *name, const struct ynode *n, const char *what, const char *endpoint,
+			  const char *example, bool secret, struct err *e)
 {
-	if (!r->endpoint)
-		return at(name, n, e, "'redfish' needs an 'endpoint' such as https://192.0.2.10");
-	bool https = strncmp(r->endpoint, "https://", 8) == 0;
-	bool http = strncmp(r->endpoint, "http://", 7) == 0;
+	if (!endpoint)
+		return at(name, n, e, "'%s' needs an 'endpoint' such as %s", what, example);
+	bool https = strncmp(endpoint, "https://", 8) == 0;
+	bool http = strncmp(endpoint, "http://", 7) == 0;
 
 	if (!https && !http)
-		return at(name, n, e, "redfish endpoint '%s' is no https:// address", r->endpoint);
-	if (strpbrk(r->endpoint + (https ? 8 : 7), "@?#"))
-		return at(name, n, e, "redfish endpoint '%s' holds more than host, port and path; name the "
-			  "user in 'username'", r->endpoint);
-	if (http && r->password)
-		return at(name, n, e, "redfish endpoint '%s' would carry the password in clear text; use "
-			  "https://", r->endpoint);
+		return at(name, n, e, "%s endpoint '%s' is no https:// address", what, endpoint);
+	if (strpbrk(endpoint + (https ? 8 : 7), "@?#"))
+		return at(name, n, e, "%s endpoint '%s' holds more than host, port and path%s", what, endpoint,
+			  strcmp(what, "redfish") == 0 ? "; name the user in 'username'" : "");
+	if (http && secret)
+		return at(name, n, e, "%s endpoint '%s' would carry the %s in clear text; use https://", what,
+			  endpoint, strcmp(what, "redfish") == 0 ? "password" : "token");
+	return 0;
+}
+
+static int check_redfish(const char *name, const struct ynode *n, const void *section, struct err *e)
+{
+	const struct redfish_config *r = section;
+	int rc = check_endpoint(name, n, "redfish", r->endpoint, "https://192.0.2.10", r->password, e);
+
+	if (rc < 0)
+		return rc;
 	if (r->password && !r->username)
 		return at(name, n, e, "'redfish' has a 'password' but no 'username'");
 	if (r->ca_file && r->insecure_skip_verify)
@@ -112,37 +146,71 @@ static int check_redfish(const char *name, const struct ynode *n, const struct r
 	return 0;
 }
 
-static const char *redfish_key_name(const void *ctx, size_t i)
+static int check_kubelet(const char *name, const struct ynode *n, const void *section, struct err *e)
 {
-	(void)ctx;
-	return redfish_keys[i].name;
+	const struct kubelet_config *k = section;
+	bool secret = k->token || k->token_file;
+	int rc = check_endpoint(name, n, "kubelet", k->endpoint, "https://127.0.0.1:10250", secret, e);
+
+	if (rc < 0)
+		return rc;
+	if (k->token && k->token_file)
+		return at(name, n, e, "'token' and 'token-file' contradict each other");
+	if (!k->client_certificate != !k->client_key)
+		return at(name, n, e, "'client-certificate' and 'client-key' belong together");
+	if (k->client_key && secret)
+		return at(name, n, e, "'kubelet' has a token and a client certificate; one of them is enough");
+	if (k->ca_file && k->insecure_skip_verify)
+		return at(name, n, e, "'ca-file' and 'insecure-skip-verify' contradict each other");
+	return 0;
 }
 
-static int read_redfish(const char *name, const struct ynode *map, bool exposed,
-			struct redfish_config *r, struct err *e)
+static const struct section sections[] = {
+	{ "redfish", redfish_keys, COUNT(redfish_keys), offsetof(struct config, redfish), check_redfish },
+	{ "kubelet", kubelet_keys, COUNT(kubelet_keys), offsetof(struct config, kubelet), check_kubelet },
+};
+
+static const char *key_name(const void *ctx, size_t i)
 {
+	return ((const struct section *)ctx)->keys[i].name;
+}
+
+static int read_section(const char *name, const struct section *s, const struct ynode *map, bool exposed,
+			struct config *c, struct err *e)
+{
+	void *into = (char *)c + s->offset;
+
 	if (map->kind != YDOC_MAP)
-		return at(name, map, e, "'redfish' is a mapping of keys");
+		return at(name, map, e, "'%s' is a mapping of keys", s->name);
 	for (size_t i = 0; i < map->n; i++) {
 		const struct ynode *key = map->pairs[i].key;
 		const struct key *k = NULL;
 
-		for (size_t j = 0; j < COUNT(redfish_keys); j++) {
-			if (strcmp(redfish_keys[j].name, key->text) == 0)
-				k = &redfish_keys[j];
+		for (size_t j = 0; j < s->nkeys; j++) {
+			if (strcmp(s->keys[j].name, key->text) == 0)
+				k = &s->keys[j];
 		}
 		if (!k) {
-			const char *near = near_find(key->text, COUNT(redfish_keys), redfish_key_name, NULL);
+			const char *near = near_find(key->text, s->nkeys, key_name, s);
 
-			return at(name, key, e, "unknown key 'redfish.%s'%s%s%s", key->text,
+			return at(name, key, e, "unknown key '%s.%s'%s%s%s", s->name, key->text,
 				  near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 		}
-		int rc = set_key(name, k, map->pairs[i].value, exposed, r, e);
+		int rc = set_key(name, k, map->pairs[i].value, exposed, into, e);
 
 		if (rc < 0)
 			return rc;
 	}
-	return check_redfish(name, map, r, e);
+	return s->check(name, map, into, e);
+}
+
+static const struct section *find_section(const char *name)
+{
+	for (size_t i = 0; i < COUNT(sections); i++) {
+		if (strcmp(sections[i].name, name) == 0)
+			return &sections[i];
+	}
+	return NULL;
 }
 
 static bool is_option(const struct opt_table *options, const char *name)
@@ -165,7 +233,7 @@ static const char *section_name(const void *ctx, size_t i)
 {
 	const struct opt_table *options = ctx;
 
-	return i == 0 ? "redfish" : options->opts[i - 1].name;
+	return i < COUNT(sections) ? sections[i].name : options->opts[i - COUNT(sections)].name;
 }
 
 /* Sets options from a mapping; prefix is "" or "web.". */
@@ -180,15 +248,18 @@ static int read_options(const char *name, const char *prefix, const struct ynode
 
 		if ((size_t)snprintf(full, sizeof full, "%s%s", prefix, key->text) >= sizeof full)
 			return at(name, key, e, "unknown key '%.40s...'", key->text);
-		if (strcmp(full, "redfish") == 0) {
-			rc = read_redfish(name, value, exposed, &ret->redfish, e);
+		const struct section *section = find_section(full);
+
+		if (section) {
+			rc = read_section(name, section, value, exposed, ret, e);
 		} else if (value->kind == YDOC_MAP && prefix[0] == '\0') {
 			char deeper[sizeof full + 1];
 
 			snprintf(deeper, sizeof deeper, "%s.", full);
 			rc = read_options(name, deeper, value, options, exposed, ret, e);
 		} else if (!options || !is_option(options, full)) {
-			const char *near = near_find(full, options ? options->n + 1 : 1, section_name, options);
+			const char *near = near_find(full, COUNT(sections) + (options ? options->n : 0),
+						     section_name, options);
 
 			return at(name, key, e, "unknown key '%s'%s%s%s", full, near ? "; did you mean '" : "",
 				  near ? near : "", near ? "'?" : "");
@@ -207,14 +278,45 @@ void config_init(struct config *ret)
 {
 	*ret = (struct config){
 		.redfish = { .interval_ns = 10 * SECOND_NS, .timeout_ns = 5 * SECOND_NS },
+		.kubelet = { .interval_ns = 30 * SECOND_NS, .timeout_ns = 5 * SECOND_NS },
 	};
 }
 
 void config_clear(struct config *c)
 {
 	secret_free(c->redfish.password);
+	secret_free(c->kubelet.token);
 	ydoc_free(&c->doc);
 	config_init(c);
+}
+
+int config_environment(struct config *c, const char *node_ip, const char *kubelet_port,
+		       const char *account, struct err *e)
+{
+	struct kubelet_config *k = &c->kubelet;
+	const char *port = kubelet_port && *kubelet_port ? kubelet_port : "10250";
+	const char *host = node_ip && *node_ip ? node_ip : "localhost";
+	bool v6 = strchr(host, ':') && host[0] != '[';
+	struct stat st;
+
+	if (k->endpoint || ((!node_ip || !*node_ip) && (!kubelet_port || !*kubelet_port)))
+		return 0;
+	if (host[strspn(host, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.:[]-")] != '\0')
+		return err_set(e, ERR_CONFIG, "NODE_IP '%s' is no address", host);
+	if (port[strspn(port, "0123456789")] != '\0')
+		return err_set(e, ERR_CONFIG, "KUBELET_PORT '%s' is no port", port);
+	if ((size_t)snprintf(k->from_environment, sizeof k->from_environment, "https://%s%s%s:%s", v6 ? "[" : "",
+			     host, v6 ? "]" : "", port) >= sizeof k->from_environment)
+		return err_set(e, ERR_CONFIG, "NODE_IP '%.40s...' is no address", host);
+	k->endpoint = k->from_environment;
+	if (stat(account, &st) == 0 && S_ISDIR(st.st_mode)) {
+		/* The account's directory is SERVICE_ACCOUNT_DIR but for tests. */
+		snprintf(k->account_token, sizeof k->account_token, "%s/token", account);
+		snprintf(k->account_ca, sizeof k->account_ca, "%s/ca.crt", account);
+		k->token_file = k->account_token;
+		k->ca_file = k->account_ca;
+	}
+	return 0;
 }
 
 int config_parse(const char *name, const void *bytes, size_t len, bool exposed,

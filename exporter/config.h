@@ -18,6 +18,19 @@
  *	  insecure-skip-verify: false       # true: take any certificate
  *	  interval: 10s                     # 1s to 10m
  *	  timeout: 5s                       # of one request, 1s to 1m
+ *	kubelet:                            # tells the names of pods and containers
+ *	  endpoint: https://127.0.0.1:10250 # "/pods" is asked for; a plain http:// one takes no credentials
+ *	  token: secret                     # bearer token; then the file must be 0600 or stricter
+ *	  token-file: /etc/powerstack/token # or in a file of its own, read again for every request
+ *	  client-certificate: /etc/powerstack/kubelet.crt # or a certificate (PEM) ...
+ *	  client-key: /etc/powerstack/kubelet.key         # ... and its key
+ *	  ca-file: /var/lib/rancher/k3s/agent/server-ca.crt # verify by this; default: the system's
+ *	  insecure-skip-verify: false       # true: take any certificate
+ *	  interval: 30s                     # when no unknown container hurries it; 5s to 10m
+ *	  timeout: 5s                       # of one request, 1s to 1m
+ *
+ * Without a kubelet section, Kepler's NODE_IP and KUBELET_PORT in the environment name the kubelet,
+ * and the service account's token and CA are used if this runs in a pod.
  *
  * An unknown key is an error with its line and column, and so is a value of the wrong kind.
  */
@@ -39,8 +52,20 @@ struct redfish_config {
 	unsigned long long interval_ns, timeout_ns;
 };
 
+struct kubelet_config {
+	const char *endpoint; /* NULL: the kubelet is not asked */
+	struct secret *token;
+	const char *token_file, *client_certificate, *client_key;
+	const char *ca_file;
+	bool insecure_skip_verify;
+	unsigned long long interval_ns, timeout_ns;
+	/* What the environment gave: config_environment. */
+	char from_environment[300], account_token[128], account_ca[128];
+};
+
 struct config {
 	struct redfish_config redfish;
+	struct kubelet_config kubelet;
 	struct ydoc doc; /* owns the texts */
 };
 
@@ -54,6 +79,11 @@ int config_read(const char *path, const struct opt_table *options, struct config
 /* Appends a file's bytes to ret, whose cap bounds them; mark it secret. *ret_exposed: others than
  * root and who runs this may read it, or could have written it. -ERR_CONFIG. */
 int config_bytes(const char *path, struct buf *ret, bool *ret_exposed, struct err *e);
+/* What Kepler's environment names add where the file says nothing; account is the directory of the
+ * pod's service account (SERVICE_ACCOUNT_DIR). *c must stay where it is from now on. -ERR_CONFIG. */
+int config_environment(struct config *c, const char *node_ip, const char *kubelet_port,
+		       const char *account, struct err *e);
+#define SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 /* The configuration without a file. */
 void config_init(struct config *ret);
 void config_clear(struct config *c);

@@ -91,5 +91,8 @@ int options_read(int argc, char **argv, struct options *ret, struct config *ret_
 	}
 	*ret = o;
 	*ret_config = config;
-	return 0;
+	rc = config_environment(ret_config, getenv("NODE_IP"), getenv("KUBELET_PORT"), SERVICE_ACCOUNT_DIR, e);
+	if (rc < 0)
+		config_clear(ret_config);
+	return rc;
 }

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "exporter/names/naming.h"
 #include "exporter/names/path.h"
 #include "exporter/names/tree.h"
+#include "exporter/names/work.h"
 #include "exporter/source.h"
 
 #define BUCKETS 4096
@@ -15,19 +17,6 @@
 #define CHECKS_PER_TICK 32	/* buckets of groups, and workloads, looked at again in one tick */
 #define CHECKS_AFTER_LOSS 512	/* while notices of removals were lost */
 #define WALK_EVERY_NS UINT64_C(1000000000)
-
-/* A workload and what the registry knows of it. */
-struct work {
-	struct workload w;	/* first: what callers hold points here */
-	struct names *owner;	/* NULL once the registry is gone */
-	unsigned refs;
-	char *key;		/* what it is found by: container id, "pod:<uid>", VM id */
-	char *dir;		/* its topmost directory */
-	int watch;		/* of the directory above, or -1 */
-	char id[CONTAINER_ID_LEN + 1], uid[POD_UID_MAX + 1];
-	struct work *hash_next;
-	struct work *next, **prev; /* all that are not gone; the registry holds them */
-};
 
 /* A control group. */
 struct group {
@@ -42,6 +31,7 @@ struct group {
 struct names {
 	struct roots roots;
 	struct tree *tree;
+	struct naming *naming;
 	bool kernel_apart;
 	uint64_t now_ns, last_serial;
 	struct work *rest, *kernel; /* system_processes, kernel_processes */
@@ -76,6 +66,9 @@ static void work_free(struct work *k)
 {
 	free(k->key);
 	free(k->dir);
+	free(k->pod);
+	free(k->ns);
+	free(k->container);
 	free(k);
 }
 
@@ -161,7 +154,8 @@ static struct work *new_work(struct names *n, enum workload_kind kind, const cha
 	k->watch = -1;
 	k->w = (struct workload){ .kind = kind, .serial = ++n->last_serial, .container_id = "", .pod_name = "",
 				  .container_name = "", .container_namespace = "", .vm_id = "", .pod_uid = "",
-				  .runtime = "", .settled = true };
+				  .runtime = "", .settled = kind != WORKLOAD_CONTAINER };
+	k->born_ns = n->now_ns;
 	k->hash_next = n->works[key_bucket(key)];
 	n->works[key_bucket(key)] = k;
 	return k;
@@ -465,6 +459,7 @@ void names_tick(struct names *n, uint64_t now_ns)
 	check_works(n);
 	check_groups(n);
 	walk(n);
+	naming_tick(n->naming, n->live, now_ns);
 }
 
 /* ---- life */
@@ -491,6 +486,7 @@ int names_new(const struct roots *roots, bool kernel_apart, struct names **ret, 
 	n->kernel_apart = kernel_apart;
 	int rc = tree_new(roots->sysfs, &n->tree, e);
 
+	rc = rc < 0 ? rc : naming_new(&n->roots, &n->naming, e);
 	if (rc == 0) {
 		n->rest = pseudo(n, WORKLOAD_SYSTEM, "system_processes", "system");
 		n->kernel = pseudo(n, WORKLOAD_KERNEL, "kernel_processes", "kernel");
@@ -528,6 +524,7 @@ void names_free(struct names *n)
 		for (struct work *k = n->works[b]; k; k = k->hash_next)
 			k->owner = NULL;
 	}
+	naming_free(n->naming);
 	tree_free(n->tree);
 	free(n);
 }
@@ -535,6 +532,7 @@ void names_free(struct names *n)
 void names_reload(struct names *n, const struct config *config)
 {
 	n->roots.config = config;
+	naming_reload(n->naming);
 }
 
 void names_stats(const struct names *n, struct names_stats *ret)
@@ -553,5 +551,14 @@ void names_stats(const struct names *n, struct names_stats *ret)
 		s.containers += k->w.kind == WORKLOAD_CONTAINER;
 		s.unnamed += k->w.kind == WORKLOAD_CONTAINER && k->w.pod_name[0] == '\0';
 	}
+	struct kubelet_state state = { .why = "" };
+
+	s.kubelet_wanted = naming_kubelet(n->naming, &state, &s.kubelet_pods, &s.kubelet_containers);
+	s.kubelet_asking = state.asking;
+	s.kubelet_up = state.up;
+	s.kubelet_ok_ns = state.ok_ns;
+	s.kubelet_polls = state.polls;
+	s.kubelet_errors = state.errors;
+	s.kubelet_why = state.why;
 	*ret = s;
 }

@@ -40,8 +40,8 @@ enum workload_kind {
 
 /*
  * A workload. Its serial is never given to another one, whatever ids the kernel uses again: key
- * accounts by it. The texts are never NULL. They change at most from "" to the name: once
- * `settled`, they stay for good.
+ * accounts by it. The texts are never NULL; names may come later, and a name that was concluded
+ * ("POD") may still be replaced by one that was told: read them when they are shown.
  */
 struct workload {
 	enum workload_kind kind;
@@ -53,8 +53,9 @@ struct workload {
 	const char *container_namespace;
 	const char *vm_id;		/* "machine-qemu-1-name"; "" for others */
 	const char *pod_uid, *runtime;	/* with dashes; containerd, crio, docker, podman or "" */
-	/* False: names may still come, in a few seconds at most. A page that shows the workload only
-	 * once this is true never shows its joules first without and then with a name. */
+	/* False: its names are still looked for, for NAMING_GIVE_UP_NS (naming.h) at most. A page that
+	 * shows the workload only once this is true does not show its joules first without and then
+	 * with a name. */
 	bool settled;
 	/* Its control groups are no more: no idle energy for it. A container that its runtime starts
 	 * again under the same id while this one is still held takes it back. */
@@ -100,6 +101,7 @@ struct names_stats {
 	bool walking;			/* true: no file handles here, the tree is walked */
 	/* The kubelet. */
 	bool kubelet_wanted;		/* configured */
+	bool kubelet_asking;		/* a request is under way */
 	bool kubelet_up;		/* the last answer was good */
 	uint64_t kubelet_ok_ns;		/* when the last good answer came, on the clock of ticks; 0: never */
 	uint64_t kubelet_polls, kubelet_errors;

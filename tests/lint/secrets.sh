@@ -16,8 +16,8 @@ vault/ansible.c			key derivation
 cli/vault.c			view, get, decrypt: to standard output or the file that was named
 cli/edit.c			the memory-backed file for the editor
 cli/redact.c			compared with what is logged, to take it out
-exporter/client.c		to libcurl, as the password of a request
 exporter/tls.c			to OpenSSL, as the private key of the server
+exporter/client.c		to libcurl, as the password or bearer token of a request
 provision/checks/secrets.c	compared with what a host's process list shows
 provision/engine/tmpl.c		into a file for a node, which travels through stdin
 provision/recipes/k3s.c		into the token file and, hashed, the password of a node, which travel through stdin
