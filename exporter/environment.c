@@ -87,6 +87,8 @@ const struct env_name env_names[] = {
 	SET("KEPLER_LOG_LEVEL", set_verbosity, "log.level", "as --log.level; a number: 5 and more is debug"),
 	READ("NODE_NAME", "label instance; the host's name without it"),
 	READ("CPU_ARCH_OVERRIDE", "label cpu_architecture; found out without it"),
+	READ("NODE_IP", "where the kubelet is, unless the configuration says so"),
+	READ("KUBELET_PORT", "the kubelet's port, unless the configuration says so"),
 	SET("REDFISH_PROBE_INTERVAL_IN_SECONDS", set_redfish_interval, NULL,
 	    "how often the configured BMC is asked, 1 to 600"),
 	SET("REDFISH_SKIP_SSL_VERIFY", set_redfish_verify, NULL,

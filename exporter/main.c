@@ -13,12 +13,14 @@
  *	                     Ambient and bounding set of these three are enough for User=anybody;
  *	                     each may be missing: then that source says so and stays out.
  *	                     As root without CAP_DAC_OVERRIDE its configuration must be root's.
- *	reads                /sys (powercap, devices/cpu, kernel/btf, fs/cgroup), /proc/cpuinfo,
+ *	reads                /var/log/containers, /var/log/pods (names when the kubelet is silent),
+ *	                     /sys (powercap, devices/cpu, kernel/btf, fs/cgroup), /proc/cpuinfo,
  *	                     /proc/self, the configuration, /etc/ssl/certs/ca-certificates.crt or the
  *	                     configured CA file; /etc/resolv.conf and /etc/hosts for named peers
  *	writes               nothing
- *	sockets              AF_INET AF_INET6 (pages, BMC), AF_UNIX (notify)
- *	system calls         @system-service less @privileged and @resources; bpf, perf_event_open
+ *	sockets              AF_INET AF_INET6 (pages, BMC, kubelet), AF_UNIX (notify)
+ *	system calls         @system-service less @privileged and @resources; bpf, perf_event_open,
+ *	                     open_by_handle_at (without it, control groups are found by walking their tree)
  *	fits with            NoNewPrivileges ProtectSystem=strict ProtectHome PrivateTmp PrivateDevices
  *	                     ProtectKernelModules ProtectKernelLogs ProtectClock ProtectHostname
  *	                     ProtectControlGroups ProtectKernelTunables (it only reads /sys)
@@ -50,6 +52,7 @@
 #include "exporter/loop.h"
 #include "exporter/metrics.h"
 #include "exporter/metrics_v2.h"
+#include "exporter/names/names.h"
 #include "exporter/notify.h"
 #include "exporter/number.h"
 #include "exporter/options.h"
@@ -70,6 +73,7 @@ struct app {
 	struct loop *loop;
 	struct loop_timer *ticker;
 	struct client *client;
+	struct names *names;
 	struct http *http;
 	struct sampler sampler;
 	struct ledger *ledger;
@@ -209,6 +213,7 @@ static int take_tick(struct app *a, struct err *e)
 	if (a->last_tick_ns && now - a->last_tick_ns > a->options.interval_ns * 3 / 2)
 		a->self.late_ticks++;
 	a->last_tick_ns = now;
+	names_tick(a->names, now);
 	sampler_read(&a->sampler, now, &a->tick);
 	int rc = ledger_settle(a->ledger, &a->tick, e);
 
@@ -386,6 +391,8 @@ static void reload(struct app *a)
 	a->sampler.roots.config = config;
 	uint64_t now = tick_now_ns();
 
+	names_reload(a->names, config);
+	sampler_reopen(&a->sampler, "kubelet", now);
 	sampler_reopen(&a->sampler, "redfish", now);
 	sampler_reopen(&a->sampler, "rapl-sysfs", now); /* whether psys counts depends on it */
 	if (old != a->boot)
@@ -542,6 +549,10 @@ static int run(struct app *a, struct err *e)
 			       .base = loop_base(a->loop),
 			       .client = a->client };
 
+	rc = names_new(&roots, false, &a->names, e);
+	if (rc < 0)
+		return rc;
+	roots.names = a->names;
 	facts_read(&roots, &a->facts);
 	if (a->options.metrics_v2)
 		read_cpus(a);
@@ -561,6 +572,7 @@ static int run(struct app *a, struct err *e)
 static void release(struct app *a)
 {
 	sampler_close(&a->sampler);
+	names_free(a->names);
 	client_free(a->client);
 	http_free(a->http);
 	loop_free(a->loop);

@@ -16,6 +16,7 @@
 
 struct client;
 struct event_base;
+struct names;
 struct source;
 
 /* The edges of the world, all of them parameters, so that tests can put others in their place. */
@@ -24,6 +25,7 @@ struct roots {
 	const struct config *config;
 	struct event_base *base; /* for sources that wait for peers */
 	struct client *client;	 /* HTTP, in the same loop */
+	struct names *names;	 /* who is who; NULL: nobody is */
 };
 
 struct source_ops {

@@ -300,8 +300,10 @@ static struct group *add_group(struct names *n, uint64_t id)
 
 const struct workload *names_of(struct names *n, uint64_t cgroup)
 {
-	if (cgroup == 0)
+	if (cgroup == NAMES_KERNEL)
 		return &n->kernel->w;
+	if (cgroup == 0)
+		return &n->rest->w;
 	struct group *g = find_group(n, cgroup);
 
 	if (!g)

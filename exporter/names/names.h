@@ -69,7 +69,7 @@ void workload_unref(const struct workload *w);
 
 /* roots (kept: sysfs, procfs, rootfs, config, base, client; config may be replaced by names_reload,
  * base and client may be NULL: then without kubelet). kernel_apart: the
- * kernel's own threads are counted under group 0, so that the hierarchy's root is the system's;
+ * kernel's own threads are counted under NAMES_KERNEL, so that the hierarchy's root is the system's;
  * without it, the root of v2 stands for the kernel. The caller owns *ret: names_free, before client
  * and base. -ERR_MEMORY. */
 int names_new(const struct roots *roots, bool kernel_apart, struct names **ret, struct err *e);
@@ -80,10 +80,12 @@ void names_reload(struct names *n, const struct config *config);
 /* Time passes: notices removed groups, goes on with what was not yet found, asks the kubelet when
  * it is time to. Bounded work; never blocks. */
 void names_tick(struct names *n, uint64_t now_ns);
-/* Whose group this is; 0 for the kernel's threads. NULL: not known yet, ask again at the next tick;
+/* Whose group this is; NAMES_KERNEL for the kernel's threads, 0 for what the kernel side could not
+ * tell apart (the system's). NULL: not known yet, ask again at the next tick;
  * it is known after a few (a group that cannot be found is the system's). A group that was removed
  * keeps its workload (gone) for GONE_KEPT_NS, so that what its last task used is not another's. */
 const struct workload *names_of(struct names *n, uint64_t cgroup);
+#define NAMES_KERNEL UINT64_MAX
 #define GONE_KEPT_NS (60 * UINT64_C(1000000000))
 
 /* For who hears of it from the kernel (tracepoints cgroup_mkdir, cgroup_rmdir): the group's path

@@ -8,6 +8,7 @@ const struct source_ops *const sources[] = {
 	&source_rapl,
 	&source_redfish,
 	&source_sched,
+	&source_kubelet,
 };
 const size_t nsources = COUNT(sources);
 _Static_assert(COUNT(sources) <= SOURCES_MAX, "a bit per source in struct tick");

@@ -130,7 +130,8 @@ Test(names, the_kernel)
 	const struct workload *k = known(&w, root);
 
 	cr_assert_eq(k->serial, WORKLOAD_SERIAL_KERNEL);
-	cr_assert_eq(k, names_of(w.names, 0));
+	cr_assert_eq(k, names_of(w.names, NAMES_KERNEL));
+	cr_assert_eq(names_of(w.names, 0)->serial, WORKLOAD_SERIAL_SYSTEM);
 	cr_assert_str_eq(k->container_id, "kernel_processes");
 	cr_assert_str_eq(k->pod_name, "kernel_processes");
 	cr_assert_str_eq(k->container_name, "kernel_processes");
@@ -138,7 +139,7 @@ Test(names, the_kernel)
 	names_free(w.names);
 	begin(&w, true);
 	cr_assert_eq(known(&w, root)->serial, WORKLOAD_SERIAL_SYSTEM);
-	cr_assert_eq(names_of(w.names, 0)->serial, WORKLOAD_SERIAL_KERNEL);
+	cr_assert_eq(names_of(w.names, NAMES_KERNEL)->serial, WORKLOAD_SERIAL_KERNEL);
 	end(&w);
 }
 
