@@ -14,7 +14,8 @@
 #define BUCKETS 4096
 #define WALK_DIRS_PER_TICK 128
 #define HANDLES_PER_TICK 512	/* unknown groups looked at in one tick */
-#define CHECKS_PER_TICK 32	/* buckets of groups, and workloads, looked at again in one tick */
+#define CHECKS_PER_TICK 8	/* buckets of groups, and workloads, looked at again in one tick */
+#define CHECKS_WHEN_FULL 64	/* buckets, as the last room for groups is taken */
 #define CHECKS_AFTER_LOSS 512	/* while notices of removals were lost */
 #define WALK_EVERY_NS UINT64_C(1000000000)
 
@@ -345,10 +346,12 @@ static void on_removed(void *arg, int watch, const char *name)
 	struct names *n = arg;
 
 	for (struct work *k = n->live, *next; k; k = next) {
+		next = k->next;
+		if (k->watch != watch)
+			continue;
 		const char *slash = strrchr(k->dir, '/');
 
-		next = k->next;
-		if (k->watch == watch && slash && strcmp(slash + 1, name) == 0 && !tree_exists(n->tree, k->dir))
+		if (slash && strcmp(slash + 1, name) == 0 && !tree_exists(n->tree, k->dir))
 			work_gone(n, k);
 	}
 }
@@ -389,7 +392,9 @@ static bool group_is_gone(struct names *n, const struct group *g)
 
 static void check_groups(struct names *n)
 {
-	for (size_t i = 0; i < CHECKS_PER_TICK; i++) {
+	size_t looks = CHECKS_PER_TICK + (CHECKS_WHEN_FULL - CHECKS_PER_TICK) * n->ngroups / NAMES_GROUPS_MAX;
+
+	for (size_t i = 0; i < looks; i++) {
 		struct group **at = &n->groups[n->bucket_at];
 
 		n->bucket_at = (n->bucket_at + 1) % BUCKETS;

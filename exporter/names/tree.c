@@ -18,7 +18,7 @@
 /* The file handle of a kernfs directory is its 64-bit id (FILEID_KERNFS, Linux 5.5 and newer). */
 #define FILEID_KERNFS_ 0xfe
 #define WALK_PENDING_MAX 32768 /* directories seen and not yet entered */
-#define EVENT_READS_MAX 16     /* of 4 KiB, per call */
+#define EVENT_READS_MAX 16     /* of 16 KiB, per call */
 
 struct tree {
 	int root;		/* the hierarchy's root directory, or -1 */
@@ -227,7 +227,7 @@ int tree_watch(struct tree *t, const char *path)
 
 bool tree_removed(struct tree *t, void (*gone)(void *, int, const char *), void *arg)
 {
-	_Alignas(struct inotify_event) char bytes[4096];
+	_Alignas(struct inotify_event) char bytes[16384];
 	bool complete = true;
 
 	for (unsigned i = 0; t->inotify >= 0 && i < EVENT_READS_MAX; i++) {

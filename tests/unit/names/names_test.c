@@ -229,7 +229,7 @@ Test(names, a_container_started_again_goes_on)
 	cr_assert(wa->gone);
 	workload_unref(wa);
 	/* Nobody holds it and it is long gone: another account. */
-	for (int i = 0; i < 300; i++)
+	for (int i = 0; i < 1200; i++)
 		pass(&w, SECOND);
 	uint64_t third = group(&w, "docker/" A);
 
@@ -314,7 +314,7 @@ Test(names, bounded)
 	cr_assert_eq(s.groups, NAMES_GROUPS_MAX);
 	cr_assert_eq(s.refused, 100);
 	cr_assert_eq(names_of(w.names, UINT64_C(1) << 50)->serial, WORKLOAD_SERIAL_SYSTEM);
-	for (int i = 0; i < 400; i++)
+	for (int i = 0; i < 1200; i++)
 		pass(&w, SECOND);
 	names_stats(w.names, &s);
 	cr_assert_eq(s.groups, 0);
