@@ -171,6 +171,18 @@ static void watch(struct names *n, struct work *k)
 	k->watch = above ? tree_watch(n->tree, above) : -1;
 }
 
+/* It was started again somewhere else. False: no memory. */
+static bool move(struct work *k, const char *dir, size_t len)
+{
+	char *copy = strndup(dir, len);
+
+	if (!copy)
+		return false;
+	free(k->dir);
+	k->dir = copy;
+	return true;
+}
+
 /* The workload that a path belongs to, made if new. NULL: no memory. */
 static struct work *work_of_path(struct names *n, const char *path, size_t len)
 {
@@ -196,16 +208,26 @@ static struct work *work_of_path(struct names *n, const char *path, size_t len)
 		break;
 	}
 	struct work *k = find_work(n, key);
+	bool same = k && strlen(k->dir) == who.root_len && memcmp(k->dir, path, who.root_len) == 0;
 
-	if (k && !k->w.gone)
+	if (k && !same && !k->w.gone && tree_exists(n->tree, k->dir))
+		/* Another place claims to be a container that is somewhere else: it is not believed. */
+		return n->rest;
+	if (k && !same && !move(k, path, who.root_len))
+		return NULL;
+	if (k && !k->w.gone) {
+		if (!same)
+			watch(n, k);
 		return k;
+	}
 	if (!k) {
 		k = new_work(n, who.kind == PATH_VM ? WORKLOAD_VM : WORKLOAD_CONTAINER, key, path, who.root_len);
 		if (!k)
 			return NULL;
 		memcpy(k->id, who.id, sizeof k->id);
 		memcpy(k->uid, who.pod_uid, sizeof k->uid);
-		k->w.container_id = k->id;
+		/* Every workload is told apart by its labels, named or not. */
+		k->w.container_id = who.kind == PATH_POD ? k->uid : k->id;
 		k->w.pod_uid = k->uid;
 		k->w.runtime = who.runtime;
 		if (who.kind == PATH_VM)

@@ -47,7 +47,8 @@ struct workload {
 	enum workload_kind kind;
 	uint64_t serial;
 	/* Labels, as Kepler has them. */
-	const char *container_id;	/* 64 hex digits; "system_processes", "kernel_processes"; "" for a VM */
+	const char *container_id;	/* 64 hex digits; "system_processes", "kernel_processes"; the
+					 * pod's uid for what is in a pod but in no container; "" for a VM */
 	const char *pod_name;		/* pause containers: their pod's */
 	const char *container_name;	/* pause containers: "POD" */
 	const char *container_namespace;

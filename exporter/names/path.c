@@ -160,6 +160,16 @@ static int hex_value(char c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* What users may name as they like. */
+static bool is_users(struct span path)
+{
+	static const char slice[] = "user.slice";
+
+	while (path.n > 0 && path.p[0] == '/')
+		path = (struct span){ path.p + 1, path.n - 1 };
+	return path.n >= sizeof slice - 1 && memcmp(path.p, slice, sizeof slice - 1) == 0;
+}
+
 /* libvirt's "machine-qemu\x2d1\x2dname.scope" (systemd), or "/machine/qemu-1-name.libvirt-qemu". */
 static bool take_vm(struct span s, struct span above, char ret[VM_ID_MAX + 1])
 {
@@ -182,10 +192,15 @@ static bool take_vm(struct span s, struct span above, char ret[VM_ID_MAX + 1])
 
 		if (c == '\\' && s.n - i >= 4 && s.p[i + 1] == 'x' && hex_value(s.p[i + 2]) >= 0 &&
 		    hex_value(s.p[i + 3]) >= 0) {
-			c = (char)(hex_value(s.p[i + 2]) << 4 | hex_value(s.p[i + 3]));
-			i += 3;
+			int code = hex_value(s.p[i + 2]) << 4 | hex_value(s.p[i + 3]);
+
+			/* Others stay as they are written: half a letter must not get into a label. */
+			if (code > ' ' && code < 0x7f) {
+				c = (char)code;
+				i += 3;
+			}
 		}
-		if (n == VM_ID_MAX || c == '\0')
+		if (n == VM_ID_MAX || c <= ' ' || c >= 0x7f)
 			return false;
 		vm[n++] = c;
 	}
@@ -211,7 +226,7 @@ static struct span without_number(struct span s)
 void path_identify(const char *path, size_t len, struct path_identity *ret)
 {
 	struct span rest = without_number((struct span){ path, len }), above = { "", 0 };
-	bool below_kubepods = false, in_pod = false, monitor = false, any = false;
+	bool below_kubepods = false, in_pod = false, monitor = false, any = false, users = is_users(rest);
 	struct path_identity best = { .kind = PATH_SYSTEM, .runtime = "" };
 
 	while (rest.n > 0 && !monitor) {
@@ -230,7 +245,7 @@ void path_identify(const char *path, size_t len, struct path_identity *ret)
 		struct span slice = { dir.p, colon ? (size_t)(colon - dir.p) : dir.n };
 
 		/* Within a pod's container, what looks like a pod is that container's business. */
-		if (!in_pod && take_pod(slice, below_kubepods, best.pod_uid)) {
+		if (!in_pod && !users && take_pod(slice, below_kubepods, best.pod_uid)) {
 			in_pod = true;
 			best.kind = PATH_POD;
 			best.id[0] = '\0';
@@ -246,7 +261,7 @@ void path_identify(const char *path, size_t len, struct path_identity *ret)
 			}
 			if (in_pod)
 				break;
-		} else if (best.kind == PATH_SYSTEM && take_vm(dir, above, best.vm)) {
+		} else if (best.kind == PATH_SYSTEM && !users && take_vm(dir, above, best.vm)) {
 			best.kind = PATH_VM;
 			best.root_len = root_len;
 			break;

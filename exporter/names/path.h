@@ -17,6 +17,10 @@
  *
  * The monitors conmon (crio-conmon-<id>.scope, libpod-conmon-<id>.scope) are the runtime's, as
  * containerd's shims are, and belong to the system.
+ *
+ * Whoever may make a group may claim to be anything in its name, so what is told is safe to show
+ * (printable ASCII), pods and virtual machines are not looked for in user.slice, and a container's id
+ * is not proof of who it is: see names.c.
  */
 #include <stddef.h>
 

@@ -237,6 +237,56 @@ Test(names, a_container_started_again_goes_on)
 	end(&w);
 }
 
+/* Two containers cannot be in two places: the second is whoever wrote that name. */
+Test(names, a_container_elsewhere_is_not_believed)
+{
+	struct world w;
+
+	make(&w);
+	uint64_t real = group(&w, POD "/" A);
+
+	begin(&w, false);
+	const struct workload *wa = workload_ref(known(&w, real));
+	uint64_t fake = group(&w, "user.slice/docker-" A ".scope");
+
+	cr_assert_eq(known(&w, fake)->serial, WORKLOAD_SERIAL_SYSTEM);
+	drop(&w, "user.slice/docker-" A ".scope");
+	pass(&w, SECOND);
+	cr_assert(!wa->gone);
+	/* Started again under another parent, it is believed: the first place is no more. */
+	drop(&w, POD "/" A);
+	pass(&w, SECOND);
+	cr_assert(wa->gone);
+	group(&w, "other/" A);
+	names_made(w.names, 4243, "/other/" A, strlen("/other/" A));
+	cr_assert_eq(names_of(w.names, 4243), wa);
+	cr_assert(!wa->gone);
+	pass(&w, SECOND);
+	cr_assert(!wa->gone);
+	drop(&w, "other/" A);
+	pass(&w, SECOND);
+	cr_assert(wa->gone);
+	workload_unref(wa);
+	end(&w);
+}
+
+/* In a pod but in no container: told apart by the pod. */
+Test(names, pods_without_a_container)
+{
+	struct world w;
+
+	make(&w);
+	uint64_t one = group(&w, POD), other = group(&w, "kubepods/pod11d2a5c8-1f9e-4b52-8d42-7c6d0f0c9e11");
+
+	begin(&w, false);
+	const struct workload *a = known(&w, one), *b = known(&w, other);
+
+	cr_assert_eq(a->kind, WORKLOAD_CONTAINER);
+	cr_assert_str_eq(a->container_id, UID_D);
+	cr_assert_str_neq(a->container_id, b->container_id);
+	end(&w);
+}
+
 Test(names, an_id_used_again_is_another_workload)
 {
 	struct world w;
