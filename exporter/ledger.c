@@ -108,7 +108,7 @@ static void book(struct account *a, uint64_t uj)
 
 static bool is_part(enum component c)
 {
-	return c == COMP_PACKAGE || c == COMP_DRAM;
+	return c == COMP_PACKAGE || c == COMP_DRAM || c == COMP_GPU;
 }
 
 /* Books platform less parts, so that over time other + parts == platform to the microjoule: while
@@ -201,9 +201,10 @@ int ledger_settle(struct ledger *l, const struct tick *now, struct err *e)
 			platform = true;
 			platform_uj += uj;
 		} else if (is_part(z->component)) {
+			if (!parts || z->component != COMP_GPU)
+				parts_source = z->source; /* of the components, not of a GPU beside them */
 			parts = true;
 			parts_uj += uj;
-			parts_source = z->source;
 		}
 	}
 	/* A meter that was there and is silent now will tell later what it counted meanwhile. */

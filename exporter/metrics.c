@@ -288,7 +288,8 @@ static bool sched_cgroups(const struct subject *s, uint64_t *ret)
 const struct metric metrics[] = {
 	NODE("core", COMP_CORE, "Energy of the processor cores, part of package, in joules"),
 	NODE("dram", COMP_DRAM, "Energy of the memory, in joules"),
-	NODE("other", COMP_OTHER, "Energy of the platform less packages and memory, in joules"),
+	NODE("gpu", COMP_GPU, "Energy of the GPUs, in joules"),
+	NODE("other", COMP_OTHER, "Energy of the platform less packages, memory and GPUs, in joules"),
 	NODE("package", COMP_PACKAGE, "Energy of the processor packages, in joules"),
 	NODE("platform", COMP_PLATFORM, "Energy of the whole machine, in joules"),
 	NODE("uncore", COMP_UNCORE,

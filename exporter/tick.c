@@ -27,7 +27,7 @@ int zones_intern(struct zones *zones, const struct zone *zone, uint32_t *ret_id,
 void tick_reset(struct tick *t, uint64_t at_ns)
 {
 	t->at_ns = at_ns;
-	t->nmarks = t->nworks = t->nprograms = 0;
+	t->nmarks = t->nworks = t->ngpus = t->nprograms = 0;
 	t->sched = (struct sched_mark){ 0 };
 	t->missing = 0;
 }
@@ -36,6 +36,7 @@ void tick_clear(struct tick *t)
 {
 	free(t->marks);
 	free(t->works);
+	free(t->gpus);
 	*t = (struct tick){ .zones = t->zones };
 }
 
@@ -73,6 +74,17 @@ int tick_add_work(struct tick *t, const struct work_mark *work, struct err *e)
 	t->works = v;
 	if (rc == 0)
 		t->works[t->nworks++] = *work;
+	return rc;
+}
+
+int tick_add_gpu(struct tick *t, const struct gpu_mark *gpu, struct err *e)
+{
+	void *v = t->gpus;
+	int rc = grow(&v, &t->gpus_cap, t->ngpus, sizeof *t->gpus, e);
+
+	t->gpus = v;
+	if (rc == 0)
+		t->gpus[t->ngpus++] = *gpu;
 	return rc;
 }
 

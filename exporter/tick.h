@@ -18,8 +18,9 @@ enum component {
 	COMP_CORE,
 	COMP_UNCORE,
 	COMP_DRAM,
+	COMP_GPU,
 	COMP_PLATFORM,
-	COMP_OTHER, /* platform less package and dram; made by the ledger, no meter has it */
+	COMP_OTHER, /* platform less package, dram and gpu; made by the ledger, no meter has it */
 	NCOMPONENTS,
 };
 
@@ -52,15 +53,45 @@ struct zone_mark {
 	uint64_t uj, wraps_at_uj, at_ns;
 };
 
-/* Who used what: a control group's total. */
+/* What a workload uses. Counted while it was on a CPU; cycles, instructions and last-level-cache
+ * misses are PMU events, net and block are softirqs that hit while it ran. */
+enum use {
+	USE_CPU_NS,
+	USE_CYCLES,
+	USE_INSTRUCTIONS,
+	USE_LLC_MISSES,
+	USE_NET_TX,
+	USE_NET_RX,
+	USE_BLOCK,
+	USE_PAGE_CACHE,
+	NUSES,
+};
+
+/* Control groups that are none (work_mark.cgroup). */
+#define WORK_UNKNOWN UINT64_C(0)  /* it could not be told apart: too many at once */
+#define WORK_KERNEL UINT64_MAX	  /* kernel threads, wherever they are */
+
+/* Who used what: the total of a control group, or of one process of it, since first seen. A process's
+ * use is also in its group's. A total lower than the last one of the same workload began at 0 anew. */
 struct work_mark {
-	uint64_t cgroup;
-	uint64_t cpu_ns;
+	uint64_t cgroup;	/* id: inode number of its directory */
+	uint64_t process;	/* 0: the whole group; else a number no other process ever has */
+	uint32_t tgid;
+	bool gone;		/* it has ended; a few more marks may follow, then none */
+	char comm[16];
+	uint64_t use[NUSES];
+};
+
+/* Who used a GPU: SM-busy time of one process on the GPU of this zone. */
+struct gpu_mark {
+	uint32_t zone, tgid;
+	uint64_t busy_ns;
 };
 
 /* The scheduler's totals over all CPUs. */
 struct sched_mark {
 	bool there;
+	unsigned measured; /* bit per enum use that is counted at all (1 << USE_...) */
 	uint64_t busy_ns, idle_ns, switches, drops;
 };
 
@@ -79,6 +110,8 @@ struct tick {
 	size_t nmarks, marks_cap;
 	struct work_mark *works;
 	size_t nworks, works_cap;
+	struct gpu_mark *gpus;
+	size_t ngpus, gpus_cap;
 	struct sched_mark sched;
 	struct program_mark programs[PROGRAMS_MAX];
 	size_t nprograms;
@@ -91,6 +124,7 @@ void tick_clear(struct tick *t);
 /* Append. -ERR_MEMORY. */
 int tick_add_mark(struct tick *t, const struct zone_mark *mark, struct err *e);
 int tick_add_work(struct tick *t, const struct work_mark *work, struct err *e);
+int tick_add_gpu(struct tick *t, const struct gpu_mark *gpu, struct err *e);
 
 /* Now, on the clock of ticks. */
 uint64_t tick_now_ns(void);

@@ -166,7 +166,7 @@ static int sched_read(struct source *s, struct tick *into, struct err *e)
 	if (rc < 0)
 		return rc;
 
-	struct sched_mark sum = { .there = true };
+	struct sched_mark sum = { .there = true, .measured = 1u << USE_CPU_NS };
 
 	for (size_t i = 0; i < sc->ncpus; i++) {
 		sum.busy_ns += sc->cpus[i].busy_ns;
@@ -186,7 +186,7 @@ static int sched_read(struct source *s, struct tick *into, struct err *e)
 		if (bpf_map_lookup_elem(map, &key, sc->uses) < 0)
 			return err_errno(e, ERR_FAILED, "cannot read the BPF map 'cgroups'");
 		for (size_t i = 0; i < sc->ncpus; i++)
-			work.cpu_ns += sc->uses[i].cpu_ns;
+			work.use[USE_CPU_NS] += sc->uses[i].cpu_ns;
 		rc = tick_add_work(into, &work, e);
 		if (rc < 0)
 			return rc;

@@ -54,7 +54,7 @@ static uint64_t works(const struct tick *t)
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < t->nworks; i++)
-		sum += t->works[i].cpu_ns;
+		sum += t->works[i].use[USE_CPU_NS];
 	return sum;
 }
 
