@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Differences between kernels, all in one place. Kernels 5.15 and newer are meant.
+ * Differences between kernels, all in one place. Kernels 5.15 and newer are meant; 5.10 works.
  *
  * sched_switch: the arguments are (preempt, prev, next) and, since 5.18 (commit fa2c3254d7cf), one
  * more behind them; what is read here stays at its place.
  * kernfs_node.id: a plain u64 since 5.5 (commit 67c0496e87d1), before that a union.
+ *
+ * `typed` tells whether the task came as a typed argument, which may be followed like any pointer;
+ * else every step is a guarded read, which works in every kind of program and costs a call. It is
+ * always a constant, so that one of the two is all that is left.
  */
 #ifndef BPF_CORE_BPF_H
 #define BPF_CORE_BPF_H
@@ -14,21 +18,59 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-/* The id of a task's control group, by guarded reads: works for every kind of program. */
-static __always_inline __u64 core_cgroup_id(struct task_struct *task, __u32 hierarchy)
+/* include/linux/sched.h; the values have not changed since 2.6. */
+#define PF_KTHREAD 0x00200000
+#define TASK_DEAD 0x80
+/* include/linux/cgroup-defs.h, since 3.13 */
+#define CSS_ONLINE 0x2
+
+#define core_task(typed, task, field) ((typed) ? (task)->field : BPF_CORE_READ(task, field))
+
+/* The control group that the task is charged to. NULL: unreadable. */
+static __always_inline struct cgroup *core_cgroup(_Bool typed, struct task_struct *task, __u32 hierarchy)
 {
-	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct css_set *set = core_task(typed, task, cgroups);
 
 	if (hierarchy == POWER_HIERARCHY_V2)
-		return BPF_CORE_READ(set, dfl_cgrp, kn, id);
+		return typed ? set->dfl_cgrp : BPF_CORE_READ(set, dfl_cgrp);
 
 	struct cgroup_subsys_state *state = NULL;
 	__u32 index = bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id);
-	const char *at = (const char *)set + bpf_core_field_offset(struct css_set, subsys);
+	const char *at = (const char *)set + bpf_core_field_offset(struct css_set, subsys) + index * sizeof state;
 
-	if (bpf_probe_read_kernel(&state, sizeof state, at + index * sizeof state) != 0)
+	if (typed)
+		return (*(struct cgroup_subsys_state *const *)at)->cgroup;
+	if (bpf_probe_read_kernel(&state, sizeof state, at) != 0)
+		return NULL;
+	return BPF_CORE_READ(state, cgroup);
+}
+
+static __always_inline __u64 core_cgroup_id(_Bool typed, struct cgroup *cgroup)
+{
+	return typed ? cgroup->kn->id : BPF_CORE_READ(cgroup, kn, id);
+}
+
+/* A number that no other process has: its pid, and when it began, in units of about a millisecond. */
+static __always_inline __u64 core_process(_Bool typed, struct task_struct *task)
+{
+	__u64 start = typed ? task->group_leader->start_time : BPF_CORE_READ(task, group_leader, start_time);
+
+	return (__u64)core_task(typed, task, tgid) << 32 | (__u32)(start >> 20);
+}
+
+/* Is this the last time that a thread of its process leaves a CPU? The count of live threads falls
+ * on the way to the end, so more than one of them may say so. */
+static __always_inline _Bool core_is_last(_Bool typed, struct task_struct *task)
+{
+	__u64 state;
+
+	if (bpf_core_field_exists(task->__state))
+		state = core_task(typed, task, __state);
+	else
+		state = BPF_CORE_READ((struct task_struct___o *)task, state);
+	if (!(state & TASK_DEAD))
 		return 0;
-	return BPF_CORE_READ(state, cgroup, kn, id);
+	return (typed ? task->signal->live.counter : BPF_CORE_READ(task, signal, live.counter)) == 0;
 }
 
 #endif

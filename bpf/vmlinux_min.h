@@ -16,12 +16,21 @@ struct kernfs_node {
 	__u64 id;
 };
 
-struct cgroup {
-	struct kernfs_node *kn;
-};
+struct cgroup;
 
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;
+	unsigned int flags;
+};
+
+struct cgroup_root {
+	int hierarchy_id;
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
 };
 
 struct css_set {
@@ -29,9 +38,28 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live;
+};
+
 struct task_struct {
+	unsigned int __state;
+	unsigned int flags;
 	int pid;
+	int tgid;
+	struct task_struct *group_leader;
+	__u64 start_time;
+	struct signal_struct *signal;
 	struct css_set *cgroups;
+};
+
+/* As it was called before 5.14 (commit 2f064a59a11f). */
+struct task_struct___o {
+	long state;
 };
 
 #pragma clang attribute pop

@@ -97,8 +97,11 @@ static void say_source(void *arg, const struct source *s)
 {
 	struct app *a = arg;
 	const char *name = s->ops->name;
+	const char *lacks = s->state && s->ops->lacks ? s->ops->lacks(s) : "";
 
-	if (s->up)
+	if (s->up && lacks[0])
+		SAY(a, LOG_LEVEL_INFO, "source works", "source", name, "measures", s->ops->what, "lacks", lacks);
+	else if (s->up)
 		SAY(a, LOG_LEVEL_INFO, "source works", "source", name, "measures", s->ops->what);
 	else if (!s->wanted)
 		SAY(a, LOG_LEVEL_INFO, "source not used", "source", name, "reason", s->why.msg);

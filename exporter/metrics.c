@@ -273,7 +273,11 @@ SCHED_VALUE(drops)
 
 static bool sched_cgroups(const struct subject *s, uint64_t *ret)
 {
-	*ret = s->view->tick->nworks;
+	const struct tick *t = s->view->tick;
+
+	*ret = 0;
+	for (size_t i = 0; i < t->nworks; i++)
+		*ret += t->works[i].process == 0;
 	return s->view->tick->sched.there;
 }
 
@@ -327,8 +331,9 @@ const struct metric metrics[] = {
 	     PER_EXPORTER, NULL, 9, sched_idle_ns),
 	SELF("sched_switches_total", METRIC_COUNTER, "Context switches seen", PER_EXPORTER, NULL, 0,
 	     sched_switches),
-	SELF("sched_drops_total", METRIC_COUNTER, "Charges lost because there are too many control groups",
-	     PER_EXPORTER, NULL, 0, sched_drops),
+	SELF("sched_drops_total", METRIC_COUNTER,
+	     "Charges that could not be told apart: too many control groups or processes", PER_EXPORTER,
+	     NULL, 0, sched_drops),
 	SELF("sched_cgroups", METRIC_GAUGE, "Control groups with on-CPU time", PER_EXPORTER, NULL, 0,
 	     sched_cgroups),
 	SELF("ticks_total", METRIC_COUNTER, "Intervals sampled", PER_EXPORTER, NULL, 0, self_ticks),

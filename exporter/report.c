@@ -21,6 +21,8 @@ int report_check(const struct view *v, struct buf *out, struct err *e)
 		const struct source *s = &v->sampler->v[i];
 
 		buf_addf(out, "%-12s %-8s %s\n", s->ops->name, report_state(s), detail(s));
+		if (s->state && s->ops->lacks && s->ops->lacks(s)[0])
+			buf_addf(out, "%-12s %-8s %s\n", "", "without", s->ops->lacks(s));
 		for (size_t m = 0; m < v->tick->nmarks; m++) {
 			const struct zone *z = &v->sampler->zones.v[v->tick->marks[m].zone];
 

@@ -23,6 +23,7 @@ struct source;
 struct roots {
 	const char *sysfs, *procfs, *rootfs;
 	const struct config *config;
+	bool processes; /* processes are told apart, not only control groups */
 	struct event_base *base; /* for sources that wait for peers */
 	struct client *client;	 /* HTTP, in the same loop */
 	struct names *names;	 /* who is who; NULL: nobody is */
@@ -38,6 +39,8 @@ struct source_ops {
 	/* Appends what it has; never blocks. A failure with something appended counts as a partial
 	 * reading: what was appended is used. */
 	int (*read)(struct source *s, struct tick *into, struct err *e);
+	/* What an open source has to do without, in words; "" for nothing. NULL: it never lacks anything. */
+	const char *(*lacks)(const struct source *s);
 	/* Releases s->state. Called once after each successful open. */
 	void (*close)(struct source *s);
 };

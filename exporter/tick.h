@@ -91,6 +91,7 @@ struct gpu_mark {
 /* The scheduler's totals over all CPUs. */
 struct sched_mark {
 	bool there;
+	bool processes;	   /* told apart; else there are marks of groups only */
 	unsigned measured; /* bit per enum use that is counted at all (1 << USE_...) */
 	uint64_t busy_ns, idle_ns, switches, drops;
 };

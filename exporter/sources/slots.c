@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/sources/slots.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Offered beyond need, so that a storm of new processes between two reads finds room. Not all at
+ * once: what was never offered is never scanned. */
+#define SPARE 4096
+#define CHUNK 1024
+
+/* 64 bits that another CPU writes: one load where the machine has such loads, else until two agree. */
+static uint64_t read64(const volatile __u64 *at)
+{
+#if __SIZEOF_LONG__ == 8
+	return *at;
+#else
+	uint64_t a = *at, b;
+
+	while ((b = *at) != a)
+		a = b;
+	return a;
+#endif
+}
+
+static void offer_more(struct slots *s)
+{
+	while (s->free < SPARE && s->offered < s->n) {
+		size_t end = s->offered + CHUNK < s->n ? s->offered + CHUNK : s->n;
+
+		while (s->offered < end) {
+			if (s->offer(s->arg, (uint32_t)s->offered) < 0)
+				return;
+			s->offered++;
+			s->free++;
+		}
+	}
+}
+
+int slots_init(struct slots *s, struct err *e)
+{
+	s->v = calloc(s->n, sizeof *s->v);
+	if (!s->v)
+		return err_set(e, ERR_MEMORY, "no memory for %zu slots", s->n);
+	s->offered = POWER_SLOT_FIRST;
+	s->free = s->held = 0;
+	offer_more(s);
+	return 0;
+}
+
+void slots_clear(struct slots *s)
+{
+	free(s->v);
+	s->v = NULL;
+	s->n = 0;
+}
+
+static void sum(const struct slots *s, size_t slot, uint64_t ret[POWER_COUNTS])
+{
+	memset(ret, 0, POWER_COUNTS * sizeof *ret);
+	for (size_t cpu = 0; cpu < s->ncpus; cpu++) {
+		const volatile struct power_use *row = &s->use[cpu * s->n + slot];
+
+		for (size_t i = 0; i < POWER_COUNTS; i++)
+			ret[i] += read64(&row->v[i]);
+	}
+}
+
+static int tell(const struct slots *s, size_t slot, int (*fn)(void *, const struct power_owner *, const uint64_t *),
+		void *arg)
+{
+	const struct slot *v = &s->v[slot];
+	const volatile struct power_owner *shared = &s->owners[slot];
+	struct power_owner owner = { .key = v->key,
+				     .cgroup = read64(&shared->cgroup),
+				     .tgid = shared->tgid,
+				     .gone = shared->gone };
+	uint64_t used[POWER_COUNTS];
+
+	for (size_t i = 0; i < sizeof owner.comm - 1; i++)
+		owner.comm[i] = shared->comm[i];
+	for (size_t i = 0; i < POWER_COUNTS; i++)
+		used[i] = v->last[i] - v->base[i];
+	return fn(arg, &owner, used);
+}
+
+static void take_back(struct slots *s, size_t slot)
+{
+	struct slot *v = &s->v[slot];
+
+	sum(s, slot, v->last);
+	memcpy(v->base, v->last, sizeof v->base);
+	v->key = 0;
+	v->state = SLOT_FREE;
+	s->held--;
+	if (s->offer(s->arg, (uint32_t)slot) == 0)
+		s->free++;
+}
+
+int slots_read(struct slots *s, int (*fn)(void *, const struct power_owner *, const uint64_t *), void *arg)
+{
+	for (size_t slot = 0; slot < s->offered; slot++) {
+		struct slot *v = &s->v[slot];
+		uint64_t key = read64(&s->owners[slot].key);
+		bool special = slot < POWER_SLOT_FIRST;
+
+		if (v->state == SLOT_LEAVING) {
+			take_back(s, slot);
+			continue;
+		}
+		if (!special && key == 0)
+			continue;
+		if (v->key != key) {
+			/* A new owner; or two CPUs came at once and this one was given back. */
+			memcpy(v->base, v->last, sizeof v->base);
+			if (v->state == SLOT_FREE && !special) {
+				v->state = SLOT_HELD;
+				s->held++;
+				s->free -= s->free > 0;
+			}
+			v->key = key;
+		}
+		sum(s, slot, v->last);
+		int rc = tell(s, slot, fn, arg);
+
+		if (rc != 0)
+			return rc;
+		if (special)
+			continue;
+		if (v->state == SLOT_GONE) {
+			s->forget(s->arg, key);
+			s->owners[slot].key = 0;
+			v->state = SLOT_LEAVING;
+		} else if (s->owners[slot].gone) {
+			v->state = SLOT_GONE;
+		}
+	}
+	offer_more(s);
+	return 0;
+}
