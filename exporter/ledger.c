@@ -4,16 +4,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exporter/idle.h"
+
 /* A platform, three dies of five components, ... : far above any machine. */
 #define ACCOUNTS_MAX (ZONES_MAX + 1)
 
 /* Counters are refreshed about every millisecond and read a little apart: allow that much more. */
 #define SLACK_NS UINT64_C(20000000)
 
+/* What an account's meters told in this tick, and since when that is. */
+struct told {
+	bool told;
+	uint64_t uj;
+	bool from;	/* the three that follow are set */
+	uint64_t from_ns, from_busy_ns;
+	bool from_sched;
+	struct idle idle;
+};
+
 struct ledger {
 	struct zone_book zones[ZONES_MAX];
 	struct account accounts[ACCOUNTS_MAX];
+	struct told told[ACCOUNTS_MAX]; /* one for each account */
 	size_t naccounts;
+	struct works *works;
 	/* `other`: what platform and its parts counted since they were last all known together. The
 	 * parts may run ahead of a slow platform meter: then other waits until it catches up. */
 	int64_t other_debt_uj;
@@ -31,12 +45,20 @@ int ledger_new(struct ledger **ret, struct err *e)
 
 	if (!l)
 		return err_set(e, ERR_MEMORY, "no memory for the ledger");
+	int rc = works_new(&l->works, e);
+
+	if (rc < 0) {
+		free(l);
+		return rc;
+	}
 	*ret = l;
 	return 0;
 }
 
 void ledger_free(struct ledger *l)
 {
+	if (l)
+		works_free(l->works);
 	free(l);
 }
 
@@ -99,11 +121,67 @@ static struct account *account_of(struct ledger *l, enum component component, co
 	return a;
 }
 
-/* The one place where joules are booked. The idle split will divide uj here. */
-static void book(struct account *a, uint64_t uj)
+/* Joules of a meter, for this account. They are booked when the tick is over and all of it is known. */
+static void tell(struct ledger *l, struct account *a, uint64_t uj)
 {
-	a->modes |= 1u << MODE_UNSPLIT;
-	a->uj[MODE_UNSPLIT] += uj;
+	struct told *t = &l->told[a - l->accounts];
+
+	t->told = true;
+	t->uj += uj;
+}
+
+/* The one place where joules are booked: divided into idle and dynamic where that can be told. */
+static void book(struct account *a, struct told *t, const struct tick *now, bool sure, uint64_t ret[NMODES])
+{
+	uint64_t ns = t->from && now->at_ns > t->from_ns ? now->at_ns - t->from_ns : 0, idle = 0;
+	bool sched = now->sched.there && t->from_sched && now->sched.cpus > 0 &&
+		     now->sched.busy_ns >= t->from_busy_ns;
+
+	if (sure && sched && ns > 0)
+		idle_learn(&t->idle, t->uj, ns,
+			   (double)(now->sched.busy_ns - t->from_busy_ns) / ((double)ns * now->sched.cpus));
+	ret[MODE_DYNAMIC] = ret[MODE_IDLE] = ret[MODE_UNSPLIT] = 0;
+	if (idle_part(&t->idle, t->uj, ns, &idle)) {
+		ret[MODE_IDLE] = idle;
+		ret[MODE_DYNAMIC] = t->uj - idle;
+		a->modes |= 1u << MODE_IDLE | 1u << MODE_DYNAMIC;
+	} else {
+		ret[MODE_UNSPLIT] = t->uj;
+		a->modes |= 1u << MODE_UNSPLIT;
+	}
+	for (size_t m = 0; m < NMODES; m++)
+		a->uj[m] += ret[m];
+	*t = (struct told){ .from = true,
+			    .from_ns = now->at_ns,
+			    .from_busy_ns = now->sched.busy_ns,
+			    .from_sched = now->sched.there,
+			    .idle = t->idle };
+}
+
+/* Books what was told, and hands it out. sure: every meter told of exactly the time since it told last. */
+static int book_all(struct ledger *l, const struct tick *now, bool sure, struct err *e)
+{
+	uint64_t sums[NCOMPONENTS][NMODES] = { 0 };
+	bool told[NCOMPONENTS] = { false };
+	int rc = 0;
+
+	for (size_t i = 0; i < l->naccounts; i++) {
+		struct account *a = &l->accounts[i];
+		uint64_t uj[NMODES];
+
+		if (!l->told[i].told)
+			continue;
+		book(a, &l->told[i], now, sure, uj);
+		told[a->component] = true;
+		for (size_t m = 0; m < NMODES; m++)
+			sums[a->component][m] += uj[m];
+	}
+	/* In this order: the parts of the platform are evidence for the rest of it. */
+	for (enum component c = 0; c < NCOMPONENTS; c++) {
+		if (told[c] && works_book(l->works, c, sums[c], e) < 0)
+			rc = -(int)e->kind;
+	}
+	return rc;
 }
 
 static bool is_part(enum component c)
@@ -121,7 +199,7 @@ static void settle_other(struct ledger *l, unsigned source)
 	l->pending_platform_uj = l->pending_parts_uj = 0;
 	l->other_debt_uj = uj < 0 ? uj : 0;
 	if (a)
-		book(a, uj > 0 ? (uint64_t)uj : 0);
+		tell(l, a, uj > 0 ? (uint64_t)uj : 0);
 }
 
 /* Decides once, after enough intervals in which everything was known. */
@@ -142,12 +220,13 @@ static void settle_proof(struct ledger *l, uint64_t platform_uj, uint64_t parts_
 
 		if (z->needs_proof && l->zones[i].seen &&
 		    (a = account_of(l, z->component, z->package, z->source)) != NULL)
-			book(a, l->zones[i].booked_uj);
+			tell(l, a, l->zones[i].booked_uj);
 	}
 	l->other_debt_uj = (int64_t)l->proof_platform_uj - (int64_t)l->proof_parts_uj;
 }
 
-int ledger_settle(struct ledger *l, const struct tick *now, struct err *e)
+/* Takes in what the meters tell. Returns whether every one of them told, and nothing was in doubt. */
+static bool take_marks(struct ledger *l, const struct tick *now)
 {
 	const struct zones *zones = now->zones;
 	bool marked[ZONES_MAX] = { false };
@@ -156,10 +235,6 @@ int ledger_settle(struct ledger *l, const struct tick *now, struct err *e)
 	bool platform = false, parts = false, all_known = true, lost = false;
 	unsigned parts_source = 0;
 
-	for (size_t i = 0; i < now->nmarks; i++) {
-		if (now->marks[i].zone >= zones->n)
-			return err_set(e, ERR_BUG, "a mark of an unknown zone");
-	}
 	for (size_t i = 0; i < now->nmarks; i++) {
 		const struct zone_mark *m = &now->marks[i];
 		const struct zone *z = &zones->v[m->zone];
@@ -196,7 +271,7 @@ int ledger_settle(struct ledger *l, const struct tick *now, struct err *e)
 		b->wraps += wrapped;
 		b->booked_uj += uj;
 		if (a)
-			book(a, uj);
+			tell(l, a, uj);
 		if (z->component == COMP_PLATFORM) {
 			platform = true;
 			platform_uj += uj;
@@ -216,30 +291,43 @@ int ledger_settle(struct ledger *l, const struct tick *now, struct err *e)
 	if (lost) {
 		l->pending_broken = !all_known;
 		l->pending_platform_uj = l->pending_parts_uj = 0;
-		return 0;
+		return false;
 	}
 	l->pending_platform_uj += platform_uj;
 	l->pending_parts_uj += parts_uj;
 	if (!all_known)
-		return 0;
+		return false;
 	if (l->pending_broken) {
 		/* The sums began at different times: start anew from here. */
 		l->pending_broken = false;
 		l->pending_platform_uj = l->pending_parts_uj = 0;
-		return 0;
+		return false;
 	}
 	if (l->proof == PROOF_PENDING && platform) {
 		settle_proof(l, l->pending_platform_uj, l->pending_parts_uj, zones);
 		l->pending_platform_uj = l->pending_parts_uj = 0;
 		if (l->proof == PROOF_GOOD)
 			settle_other(l, parts_source);
-		return 0;
+		return l->proof != PROOF_GOOD; /* then a sum of many intervals was told */
 	}
 	if (platform && parts && l->proof != PROOF_BAD && l->proof != PROOF_PENDING)
 		settle_other(l, parts_source);
 	else
 		l->pending_platform_uj = l->pending_parts_uj = 0;
-	return 0;
+	return true;
+}
+
+int ledger_settle(struct ledger *l, const struct tick *now, struct err *e)
+{
+	for (size_t i = 0; i < now->nmarks; i++) {
+		if (now->marks[i].zone >= now->zones->n)
+			return err_set(e, ERR_BUG, "a mark of an unknown zone");
+	}
+	int rc = works_use(l->works, now, e);
+	bool sure = take_marks(l, now);
+	int booked = book_all(l, now, sure, e);
+
+	return rc < 0 ? rc : booked;
 }
 
 int ledger_each(const struct ledger *l, enum level level,
@@ -262,4 +350,14 @@ const struct zone_book *ledger_zone(const struct ledger *l, uint32_t zone)
 enum proof ledger_proof(const struct ledger *l)
 {
 	return l->proof;
+}
+
+const struct works *ledger_works(const struct ledger *l)
+{
+	return l->works;
+}
+
+void ledger_shown(struct ledger *l)
+{
+	works_shown(l->works);
 }

@@ -9,6 +9,9 @@
  * reading, gap longer than its counter can bridge, reset, impossible value) is booked nowhere and
  * counted as unknown; it is never guessed.
  *
+ * What a node's component drew is handed out to workloads (works.h), whole and at once: an account of
+ * the node is the sum of the workloads' and of what is nobody's.
+ *
  * Modes. Kepler splits joules into `idle` (what the machine draws doing nothing) and `dynamic` (the
  * rest), and its users add the two up. A joule that has not been split is neither, and to call it
  * either would be false, so it is booked under a third mode, `unsplit`. The three are disjoint and
@@ -18,8 +21,7 @@
 
 #include "base/err.h"
 #include "exporter/tick.h"
-
-enum mode { MODE_DYNAMIC, MODE_IDLE, MODE_UNSPLIT, NMODES };
+#include "exporter/works.h"
 
 /* What level of the machine an account stands for. */
 enum level { LEVEL_NODE };
@@ -57,14 +59,18 @@ int ledger_new(struct ledger **ret, struct err *e);
 void ledger_free(struct ledger *l);
 
 /* Books what happened since the tick before. A zone without a mark in `now` keeps its last one: a
- * meter that answers again within its counter's reach has lost nothing. -ERR_MEMORY, with the
- * books unchanged. */
+ * meter that answers again within its counter's reach has lost nothing. -ERR_BUG, with the books
+ * unchanged; -ERR_MEMORY: every joule is booked, but some that are a workload's are nobody's. */
 int ledger_settle(struct ledger *l, const struct tick *now, struct err *e);
 
 /* Calls fn for every account of the level, in a stable order, until it returns other than 0, and
  * returns that. */
 int ledger_each(const struct ledger *l, enum level level,
 		int (*fn)(const struct account *, void *), void *arg);
+/* The workloads' side of the books. */
+const struct works *ledger_works(const struct ledger *l);
+/* The accounts as they are now were shown to who collects them: those of what is gone may retire. */
+void ledger_shown(struct ledger *l);
 /* NULL for a zone that was never seen. */
 const struct zone_book *ledger_zone(const struct ledger *l, uint32_t zone);
 

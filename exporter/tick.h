@@ -74,6 +74,7 @@ enum use {
 /* Who used what: the total of a control group, or of one process of it, since first seen. A process's
  * use is also in its group's. A total lower than the last one of the same workload began at 0 anew. */
 struct work_mark {
+	uint64_t workload;	/* whose group it is, by a number never given again; 0: not known yet */
 	uint64_t cgroup;	/* id: inode number of its directory */
 	uint64_t process;	/* 0: the whole group; else a number no other process ever has */
 	uint32_t tgid;
@@ -93,6 +94,7 @@ struct sched_mark {
 	bool there;
 	bool processes;	   /* told apart; else there are marks of groups only */
 	unsigned measured; /* bit per enum use that is counted at all (1 << USE_...) */
+	unsigned cpus;	   /* online */
 	uint64_t busy_ns, idle_ns, switches, drops;
 };
 

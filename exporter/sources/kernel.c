@@ -505,6 +505,7 @@ static void read_cpus(const struct kernel *k, struct sched_mark *ret)
 	if (k->bpf->links.page_read || k->bpf->links.page_write)
 		ret->measured |= 1u << USE_PAGE_CACHE;
 	ret->processes = c->processes != 0;
+	ret->cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	for (size_t i = 0; i < k->ncpus; i++) {
 		ret->busy_ns += k->cpus[i].busy_ns;
 		ret->idle_ns += k->cpus[i].idle_ns;

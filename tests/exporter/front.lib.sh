@@ -69,8 +69,11 @@ add() {
 	v=$(($(cat "$f") + $2))
 	echo "$v" >"$f.new" && mv "$f.new" "$f"
 }
-# value SERIES: of a fixed name with labels, from a fresh scrape
-value() { curl -sS -m 5 "$url/metrics" | grep -v '^#' | grep -F "$1" | sed 's/.* //'; }
+# value SERIES: of a fixed name with labels, from a fresh scrape; the sum if it is the beginning of several
+value() {
+	curl -sS -m 5 "$url/metrics" | grep -v '^#' | grep -F "$1" |
+		awk '{ s += $NF } END { if (NR) printf "%.12g\n", s }'
+}
 is() { [ "$(value "$1")" = "$2" ]; }
 at_least() { value "$1" | tee -a "$tmp/seen" | awk -v least="$2" 'BEGIN { r = 1 } { r = !($1 + 0 >= least) } END { exit r }'; }
 # becomes SERIES VALUE: within ten intervals and some

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/share.h"
+
+typedef unsigned __int128 wide;
+
+/* The k-th largest of v (k from 1). v is put into some other order. */
+static uint64_t kth_largest(uint64_t *v, size_t n, size_t k)
+{
+	size_t from = 0, to = n;
+
+	for (;;) {
+		uint64_t pivot = v[from + (to - from) / 2];
+		size_t larger = from, at = from, smaller = to;
+
+		/* from..larger: above the pivot; larger..at: equal to it; smaller..to: below */
+		while (at < smaller) {
+			uint64_t t = v[at];
+
+			if (t > pivot) {
+				v[at++] = v[larger];
+				v[larger++] = t;
+			} else if (t < pivot) {
+				v[at] = v[--smaller];
+				v[smaller] = t;
+			} else {
+				at++;
+			}
+		}
+		if (k - 1 < larger)
+			to = larger;
+		else if (k - 1 >= smaller)
+			from = smaller;
+		else
+			return pivot;
+	}
+}
+
+_Bool share(uint64_t total, const uint64_t *weights, size_t n, uint64_t *parts, uint64_t *scratch)
+{
+	wide sum = 0;
+	uint64_t rest = total;
+
+	for (size_t i = 0; i < n; i++)
+		sum += weights[i];
+	if (sum == 0)
+		return 0;
+	/* Scaled down together until a product fits into 128 bits and a remainder into 64; what a
+	 * shift takes off a weight is less than one part in 2^63 of all. */
+	unsigned shift = 0;
+
+	while (sum >> shift > (wide)UINT64_MAX / 2)
+		shift++;
+	wide whole = 0;
+
+	for (size_t i = 0; i < n; i++)
+		whole += weights[i] >> shift;
+	for (size_t i = 0; i < n; i++) {
+		wide product = (wide)total * (weights[i] >> shift);
+
+		parts[i] = (uint64_t)(product / whole);
+		scratch[i] = (uint64_t)(product % whole);
+		rest -= parts[i];
+	}
+	if (rest == 0)
+		return 1;
+	/* rest < the number of remainders that are not 0. The largest get one; equals in order. */
+	uint64_t least = kth_largest(scratch, n, rest);
+	size_t above = 0;
+
+	for (size_t i = 0; i < n; i++)
+		above += (uint64_t)((wide)total * (weights[i] >> shift) % whole) > least;
+	size_t equals = rest - above;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t remainder = (uint64_t)((wide)total * (weights[i] >> shift) % whole);
+
+		if (remainder > least) {
+			parts[i]++;
+		} else if (remainder == least && equals > 0) {
+			parts[i]++;
+			equals--;
+		}
+	}
+	return 1;
+}

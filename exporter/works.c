@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/works.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "exporter/share.h"
+
+#define NONE SIZE_MAX
+
+/* Numbers to places: open addressing, never more than half full, made anew when something goes. */
+struct index {
+	uint64_t *keys; /* 0: free */
+	size_t *at;
+	size_t cap, n;
+};
+
+/* A control group or process as last read. */
+struct source_mark {
+	uint64_t key;
+	size_t party;
+	bool gone;
+	uint64_t seen; /* tick */
+	uint64_t last[NUSES];
+};
+
+struct level {
+	struct party *parties;
+	size_t nparties, parties_cap;
+	struct index by_owner; /* workload or process -> parties; unknown groups are in none */
+	struct source_mark *marks;
+	size_t nmarks, marks_cap;
+	struct index by_key; /* group or process -> marks */
+	struct sums residual, retired;
+	uint64_t lost[NCOMPONENTS], lost_cpu_ns[NCOMPONENTS]; /* evidence that is nobody's */
+	uint64_t lost_last[NUSES];
+};
+
+struct gpu_last {
+	uint32_t zone, tgid;
+	uint64_t busy_ns;
+};
+
+struct works {
+	struct level levels[NWORKS_LEVELS];
+	uint64_t tick;
+	uint64_t at_ns;			   /* of the last tick with use in it */
+	unsigned measured;
+	uint64_t capacity_ns[NCOMPONENTS]; /* CPU time there was since the component was booked */
+	struct gpu_last *gpus;
+	size_t ngpus, gpus_cap;
+	uint64_t *weights, *parts, *scratch;
+	size_t room;
+};
+
+/* ---- index */
+
+static size_t slot_of(const struct index *x, uint64_t key)
+{
+	size_t at = (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (x->cap - 1);
+
+	while (x->keys[at] != 0 && x->keys[at] != key)
+		at = (at + 1) & (x->cap - 1);
+	return at;
+}
+
+static size_t index_find(const struct index *x, uint64_t key)
+{
+	if (x->cap == 0)
+		return NONE;
+	size_t at = slot_of(x, key);
+
+	return x->keys[at] == key ? x->at[at] : NONE;
+}
+
+static void index_clear(struct index *x)
+{
+	if (x->cap)
+		memset(x->keys, 0, x->cap * sizeof *x->keys);
+	x->n = 0;
+}
+
+static int index_put(struct index *x, uint64_t key, size_t value, struct err *e)
+{
+	if (x->n * 2 >= x->cap) {
+		struct index more = { .cap = x->cap ? x->cap * 2 : 64 };
+
+		more.keys = calloc(more.cap, sizeof *more.keys);
+		more.at = calloc(more.cap, sizeof *more.at);
+		if (!more.keys || !more.at) {
+			free(more.keys);
+			free(more.at);
+			return err_set(e, ERR_MEMORY, "no memory for %zu workloads", x->n);
+		}
+		for (size_t i = 0; i < x->cap; i++) {
+			if (x->keys[i] == 0)
+				continue;
+			size_t at = slot_of(&more, x->keys[i]);
+
+			more.keys[at] = x->keys[i];
+			more.at[at] = x->at[i];
+			more.n++;
+		}
+		free(x->keys);
+		free(x->at);
+		*x = more;
+	}
+	size_t at = slot_of(x, key);
+
+	x->n += x->keys[at] == 0;
+	x->keys[at] = key;
+	x->at[at] = value;
+	return 0;
+}
+
+/* ---- making and dropping */
+
+int works_new(struct works **ret, struct err *e)
+{
+	struct works *w = calloc(1, sizeof *w);
+
+	if (!w)
+		return err_set(e, ERR_MEMORY, "no memory for the workloads' accounts");
+	*ret = w;
+	return 0;
+}
+
+void works_free(struct works *w)
+{
+	if (!w)
+		return;
+	for (size_t i = 0; i < NWORKS_LEVELS; i++) {
+		struct level *l = &w->levels[i];
+
+		free(l->parties);
+		free(l->marks);
+		free(l->by_owner.keys);
+		free(l->by_owner.at);
+		free(l->by_key.keys);
+		free(l->by_key.at);
+	}
+	free(w->gpus);
+	free(w->weights);
+	free(w->parts);
+	free(w->scratch);
+	free(w);
+}
+
+static int grow(void **v, size_t *cap, size_t n, size_t size, struct err *e)
+{
+	if (n < *cap)
+		return 0;
+	size_t more = *cap ? *cap * 2 : 64;
+	void *p = reallocarray(*v, more, size);
+
+	if (!p)
+		return err_set(e, ERR_MEMORY, "no memory for %zu workloads", n + 1);
+	*v = p;
+	*cap = more;
+	return 0;
+}
+
+static uint64_t owner_of(const struct party *p)
+{
+	return p->process ? p->process : p->workload;
+}
+
+static int add_party(struct level *l, const struct party *like, size_t *ret, struct err *e)
+{
+	void *v = l->parties;
+	int rc = grow(&v, &l->parties_cap, l->nparties, sizeof *l->parties, e);
+
+	l->parties = v;
+	if (rc == 0 && owner_of(like) != 0)
+		rc = index_put(&l->by_owner, owner_of(like), l->nparties, e);
+	if (rc < 0)
+		return rc;
+	l->parties[l->nparties] = *like;
+	*ret = l->nparties++;
+	return 0;
+}
+
+static int add_mark(struct level *l, uint64_t key, size_t party, size_t *ret, struct err *e)
+{
+	void *v = l->marks;
+	int rc = grow(&v, &l->marks_cap, l->nmarks, sizeof *l->marks, e);
+
+	l->marks = v;
+	rc = rc < 0 ? rc : index_put(&l->by_key, key, l->nmarks, e);
+	if (rc < 0)
+		return rc;
+	l->marks[l->nmarks] = (struct source_mark){ .key = key, .party = party };
+	l->parties[party].members++;
+	*ret = l->nmarks++;
+	return 0;
+}
+
+/* What `from` has goes to `to`; from is left empty. */
+static void merge(struct party *to, struct party *from)
+{
+	for (size_t c = 0; c < NCOMPONENTS; c++) {
+		for (size_t m = 0; m < NMODES; m++)
+			to->uj[c][m] += from->uj[c][m];
+		to->evidence[c] += from->evidence[c];
+		to->cpu_ns[c] += from->cpu_ns[c];
+	}
+	for (size_t u = 0; u < NUSES; u++)
+		to->use[u] += from->use[u];
+	memset(from->uj, 0, sizeof from->uj);
+	memset(from->use, 0, sizeof from->use);
+	memset(from->evidence, 0, sizeof from->evidence);
+	memset(from->cpu_ns, 0, sizeof from->cpu_ns);
+}
+
+/* ---- use */
+
+/* By which use a component's energy is handed out; NUSES: by other than use. */
+static enum use evidence_for(enum component c, unsigned measured)
+{
+	static const enum use best[NCOMPONENTS][3] = {
+		[COMP_PACKAGE] = { USE_CYCLES, USE_INSTRUCTIONS, USE_CPU_NS },
+		[COMP_CORE] = { USE_CYCLES, USE_INSTRUCTIONS, USE_CPU_NS },
+		[COMP_UNCORE] = { USE_CYCLES, USE_INSTRUCTIONS, USE_CPU_NS },
+		[COMP_DRAM] = { USE_LLC_MISSES, USE_CPU_NS, USE_CPU_NS },
+		[COMP_GPU] = { NUSES, NUSES, NUSES },
+		[COMP_PLATFORM] = { NUSES, NUSES, NUSES },
+		[COMP_OTHER] = { NUSES, NUSES, NUSES },
+	};
+
+	for (size_t i = 0; i < 3; i++) {
+		if (best[c][i] == NUSES || measured & 1u << best[c][i])
+			return best[c][i];
+	}
+	return USE_CPU_NS;
+}
+
+static void gather(const struct works *w, uint64_t evidence[NCOMPONENTS], uint64_t cpu_ns[NCOMPONENTS],
+		   const uint64_t delta[NUSES])
+{
+	for (enum component c = 0; c < NCOMPONENTS; c++) {
+		enum use by = evidence_for(c, w->measured);
+
+		if (by != NUSES)
+			evidence[c] += delta[by];
+		cpu_ns[c] += delta[USE_CPU_NS];
+	}
+}
+
+/* The party that a mark feeds: found, or made; a group whose workload became known brings what it had. */
+static int party_for(struct level *l, const struct work_mark *m, size_t known, size_t *ret, struct err *e)
+{
+	uint64_t owner = m->process ? m->process : m->workload;
+	size_t at = owner ? index_find(&l->by_owner, owner) : NONE;
+
+	if (known != NONE && (owner == 0 || known == at || owner_of(&l->parties[known]) != 0)) {
+		*ret = known; /* a group does not change its workload */
+		return 0;
+	}
+	if (at == NONE) {
+		struct party p = { .workload = m->process ? 0 : m->workload,
+				   .process = m->process,
+				   .cgroup = m->cgroup,
+				   .tgid = m->tgid };
+		int rc = add_party(l, &p, &at, e);
+
+		if (rc < 0)
+			return rc;
+	}
+	if (known != NONE) {
+		merge(&l->parties[at], &l->parties[known]);
+		l->parties[known].members--;
+		l->parties[at].members++;
+	}
+	*ret = at;
+	return 0;
+}
+
+/* How much more `now` is than `last`, which follows. */
+static void step(uint64_t last[NUSES], const uint64_t now[NUSES], uint64_t ret[NUSES])
+{
+	for (size_t u = 0; u < NUSES; u++) {
+		ret[u] = now[u] >= last[u] ? now[u] - last[u] : now[u];
+		last[u] = now[u];
+	}
+}
+
+static int use_one(struct works *w, struct level *l, const struct work_mark *m, struct err *e)
+{
+	uint64_t key = m->process ? m->process : m->cgroup, delta[NUSES];
+
+	if (key == WORK_UNKNOWN) {
+		step(l->lost_last, m->use, delta);
+		gather(w, l->lost, l->lost_cpu_ns, delta);
+		return 0;
+	}
+	size_t at = index_find(&l->by_key, key), party = NONE;
+	int rc = party_for(l, m, at == NONE ? NONE : l->marks[at].party, &party, e);
+
+	if (rc == 0 && at == NONE)
+		rc = add_mark(l, key, party, &at, e);
+	if (rc < 0)
+		return rc;
+	struct source_mark *mark = &l->marks[at];
+	struct party *p = &l->parties[party];
+
+	mark->party = party;
+	mark->seen = w->tick;
+	mark->gone = m->gone;
+	step(mark->last, m->use, delta);
+	for (size_t u = 0; u < NUSES; u++)
+		p->use[u] += delta[u];
+	gather(w, p->evidence, p->cpu_ns, delta);
+	if (m->process) {
+		p->cgroup = m->cgroup;
+		memcpy(p->comm, m->comm, sizeof p->comm);
+	}
+	return 0;
+}
+
+/* A GPU's busy time is evidence for the process and for its group. */
+static void use_gpu(struct works *w, const struct gpu_mark *m, uint64_t busy_ns)
+{
+	struct level *processes = &w->levels[WORKS_PROCESSES], *groups = &w->levels[WORKS_WORKLOADS];
+
+	for (size_t i = 0; i < processes->nparties; i++) {
+		struct party *p = &processes->parties[i];
+
+		if (p->tgid != m->tgid || p->gone)
+			continue;
+		size_t at = index_find(&groups->by_key, p->cgroup);
+
+		p->evidence[COMP_GPU] += busy_ns;
+		if (at != NONE)
+			groups->parties[groups->marks[at].party].evidence[COMP_GPU] += busy_ns;
+		else
+			groups->lost[COMP_GPU] += busy_ns;
+		return;
+	}
+	processes->lost[COMP_GPU] += busy_ns;
+	groups->lost[COMP_GPU] += busy_ns;
+}
+
+static int use_gpus(struct works *w, const struct tick *now, struct err *e)
+{
+	for (size_t i = 0; i < now->ngpus; i++) {
+		const struct gpu_mark *m = &now->gpus[i];
+		struct gpu_last *last = NULL;
+
+		for (size_t g = 0; g < w->ngpus && !last; g++) {
+			if (w->gpus[g].zone == m->zone && w->gpus[g].tgid == m->tgid)
+				last = &w->gpus[g];
+		}
+		if (!last) {
+			void *v = w->gpus;
+			int rc = grow(&v, &w->gpus_cap, w->ngpus, sizeof *w->gpus, e);
+
+			w->gpus = v;
+			if (rc < 0)
+				return rc;
+			last = &w->gpus[w->ngpus++];
+			*last = (struct gpu_last){ m->zone, m->tgid, m->busy_ns };
+			continue;
+		}
+		if (m->busy_ns > last->busy_ns)
+			use_gpu(w, m, m->busy_ns - last->busy_ns);
+		last->busy_ns = m->busy_ns;
+	}
+	/* Those without a mark are no more. */
+	size_t kept = 0;
+
+	for (size_t g = 0; g < w->ngpus; g++) {
+		bool there = false;
+
+		for (size_t i = 0; i < now->ngpus; i++)
+			there |= now->gpus[i].zone == w->gpus[g].zone && now->gpus[i].tgid == w->gpus[g].tgid;
+		if (there)
+			w->gpus[kept++] = w->gpus[g];
+	}
+	w->ngpus = kept;
+	return 0;
+}
+
+/* ---- retiring */
+
+static void retire(struct level *l, const struct party *p)
+{
+	for (size_t c = 0; c < NCOMPONENTS; c++) {
+		for (size_t m = 0; m < NMODES; m++)
+			l->retired.uj[c][m] += p->uj[c][m];
+		/* What it used is not for others to pay. */
+		l->lost[c] += p->evidence[c];
+		l->lost_cpu_ns[c] += p->cpu_ns[c];
+	}
+}
+
+/* Drops marks that came no more, and parties that are gone and were shown. Places change: both indexes
+ * are made anew, which cannot fail because they only hold less. */
+static void sweep(struct works *w, struct level *l)
+{
+	struct err none = { 0 };
+	size_t kept = 0;
+	bool dropped = false;
+
+	for (size_t i = 0; i < l->nmarks; i++) {
+		struct source_mark *m = &l->marks[i];
+
+		if (m->seen == w->tick) {
+			l->marks[kept++] = *m;
+			continue;
+		}
+		l->parties[m->party].members--;
+		dropped = true;
+	}
+	l->nmarks = kept;
+	for (size_t i = 0; i < l->nparties; i++)
+		l->parties[i].gone = true;
+	for (size_t i = 0; i < l->nmarks; i++) {
+		if (!l->marks[i].gone)
+			l->parties[l->marks[i].party].gone = false;
+	}
+	for (size_t i = 0; i < l->nparties; i++) {
+		struct party *p = &l->parties[i];
+		/* A group that was taken over by its workload is empty and goes without being shown. */
+		bool empty = owner_of(p) == 0 && p->members == 0;
+
+		if (!p->gone)
+			p->shown = false;
+		if (p->members == 0 && (p->shown || empty)) {
+			retire(l, p);
+			p->members = NONE; /* marks the place */
+			dropped = true;
+		}
+	}
+	if (!dropped)
+		return;
+	kept = 0;
+	for (size_t i = 0; i < l->nparties; i++)
+		l->parties[i].place = l->parties[i].members == NONE ? NONE : kept++;
+	for (size_t i = 0; i < l->nmarks; i++)
+		l->marks[i].party = l->parties[l->marks[i].party].place;
+	for (size_t i = 0; i < l->nparties; i++) {
+		if (l->parties[i].place != NONE)
+			l->parties[l->parties[i].place] = l->parties[i];
+	}
+	l->nparties = kept;
+	index_clear(&l->by_owner);
+	index_clear(&l->by_key);
+	for (size_t i = 0; i < l->nparties; i++) {
+		if (owner_of(&l->parties[i]) != 0)
+			(void)index_put(&l->by_owner, owner_of(&l->parties[i]), i, &none);
+	}
+	for (size_t i = 0; i < l->nmarks; i++)
+		(void)index_put(&l->by_key, l->marks[i].key, i, &none);
+}
+
+int works_use(struct works *w, const struct tick *now, struct err *e)
+{
+	if (!now->sched.there)
+		return 0; /* nobody knows: what is drawn meanwhile waits for who tells next, or is nobody's */
+	uint64_t capacity = now->at_ns > w->at_ns && w->at_ns != 0
+				    ? (now->at_ns - w->at_ns) * now->sched.cpus
+				    : 0;
+
+	w->tick++;
+	w->at_ns = now->at_ns;
+	w->measured = now->sched.measured;
+	for (size_t c = 0; c < NCOMPONENTS; c++)
+		w->capacity_ns[c] += capacity;
+	for (size_t i = 0; i < now->nworks; i++) {
+		const struct work_mark *m = &now->works[i];
+		int rc = use_one(w, &w->levels[m->process ? WORKS_PROCESSES : WORKS_WORKLOADS], m, e);
+
+		if (rc < 0)
+			return rc;
+	}
+	int rc = use_gpus(w, now, e);
+
+	for (size_t i = 0; i < NWORKS_LEVELS; i++)
+		sweep(w, &w->levels[i]);
+	return rc;
+}
+
+/* ---- booking */
+
+static int make_room(struct works *w, size_t n, struct err *e)
+{
+	uint64_t **const v[] = { &w->weights, &w->parts, &w->scratch };
+
+	if (n <= w->room)
+		return 0;
+	for (size_t i = 0; i < COUNT(v); i++) {
+		uint64_t *p = reallocarray(*v[i], n, sizeof *p);
+
+		if (!p)
+			return err_set(e, ERR_MEMORY, "no memory for %zu shares", n);
+		*v[i] = p;
+	}
+	w->room = n;
+	return 0;
+}
+
+/* Hands uj out by the weights prepared, the last of which is nobody's. */
+static void hand_out(struct works *w, struct level *l, enum component c, enum mode mode, uint64_t uj)
+{
+	/* What one has of these is the evidence for the platform's power supplies and fans. */
+	bool fast = mode != MODE_IDLE && (c == COMP_PACKAGE || c == COMP_DRAM || c == COMP_GPU);
+	size_t n = l->nparties;
+
+	if (uj == 0)
+		return;
+	if (!share(uj, w->weights, n + 1, w->parts, w->scratch)) {
+		l->residual.uj[c][mode] += uj;
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		l->parties[i].uj[c][mode] += w->parts[i];
+		if (fast) {
+			l->parties[i].evidence[COMP_PLATFORM] += w->parts[i];
+			l->parties[i].evidence[COMP_OTHER] += w->parts[i];
+		}
+	}
+	l->residual.uj[c][mode] += w->parts[n];
+	if (fast) {
+		l->lost[COMP_PLATFORM] += w->parts[n];
+		l->lost[COMP_OTHER] += w->parts[n];
+	}
+}
+
+static void book_level(struct works *w, struct level *l, enum component c, const uint64_t uj[NMODES])
+{
+	uint64_t evidence = l->lost[c], cpu_ns = l->lost_cpu_ns[c];
+	size_t n = l->nparties;
+
+	for (size_t i = 0; i < n; i++) {
+		evidence += l->parties[i].evidence[c];
+		cpu_ns += l->parties[i].cpu_ns[c];
+	}
+	/* No evidence of its kind: the CPU time says at least who was there. Not so for a GPU. */
+	bool by_cpu = evidence == 0 && c != COMP_GPU;
+
+	for (size_t i = 0; i < n; i++)
+		w->weights[i] = by_cpu ? l->parties[i].cpu_ns[c] : l->parties[i].evidence[c];
+	w->weights[n] = by_cpu ? l->lost_cpu_ns[c] : l->lost[c];
+	hand_out(w, l, c, MODE_DYNAMIC, uj[MODE_DYNAMIC]);
+	hand_out(w, l, c, MODE_UNSPLIT, uj[MODE_UNSPLIT]);
+
+	for (size_t i = 0; i < n; i++)
+		w->weights[i] = l->parties[i].cpu_ns[c];
+	w->weights[n] = l->lost_cpu_ns[c] + (w->capacity_ns[c] > cpu_ns ? w->capacity_ns[c] - cpu_ns : 0);
+	hand_out(w, l, c, MODE_IDLE, uj[MODE_IDLE]);
+
+	for (size_t i = 0; i < n; i++)
+		l->parties[i].evidence[c] = l->parties[i].cpu_ns[c] = 0;
+	l->lost[c] = l->lost_cpu_ns[c] = 0;
+}
+
+int works_book(struct works *w, enum component c, const uint64_t uj[NMODES], struct err *e)
+{
+	for (size_t i = 0; i < NWORKS_LEVELS; i++) {
+		struct level *l = &w->levels[i];
+		int rc = make_room(w, l->nparties + 1, e);
+
+		if (rc < 0) {
+			for (size_t m = 0; m < NMODES; m++)
+				l->residual.uj[c][m] += uj[m];
+			continue;
+		}
+		book_level(w, l, c, uj);
+	}
+	w->capacity_ns[c] = 0;
+	return e->kind == ERR_NONE ? 0 : -(int)e->kind;
+}
+
+int works_each(const struct works *w, enum works_level level, int (*fn)(const struct party *, void *),
+	       void *arg)
+{
+	const struct level *l = &w->levels[level];
+
+	for (size_t i = 0; i < l->nparties; i++) {
+		int rc = fn(&l->parties[i], arg);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+const struct sums *works_residual(const struct works *w, enum works_level level)
+{
+	return &w->levels[level].residual;
+}
+
+const struct sums *works_retired(const struct works *w, enum works_level level)
+{
+	return &w->levels[level].retired;
+}
+
+void works_shown(struct works *w)
+{
+	for (size_t i = 0; i < NWORKS_LEVELS; i++) {
+		for (size_t p = 0; p < w->levels[i].nparties; p++)
+			w->levels[i].parties[p].shown = true;
+	}
+}

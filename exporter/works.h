@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef EXPORTER_WORKS_H
+#define EXPORTER_WORKS_H
+/*
+ * Who used what, and what joules that makes: the workloads' side of the ledger. No I/O, no clock.
+ *
+ * A party has an account: a workload (one or more control groups, told by work_mark.workload), a group
+ * whose workload is not known yet, or a process. What a party uses gathers as evidence, per component,
+ * until that component's energy is booked; then the energy is handed out by it and the evidence starts
+ * at nothing. So a meter that tells every minute is handed out by that minute, and one that was silent
+ * for a while by that while.
+ *
+ * Evidence: cycles, else instructions, else CPU time for package, core and uncore; last-level-cache
+ * misses, else CPU time for dram; GPU busy time for gpu; for platform and other what the party has
+ * had of package, dram and gpu, else CPU time. Idle energy goes by the part of the machine's CPU time
+ * that a party used; the part nobody used is nobody's. It does not depend on how many parties there are.
+ *
+ * For each of the two levels, workloads and processes, to the microjoule and always: all accounts, those
+ * of retired parties and the residual (nobody's) add up to what was booked. Accounts never step back.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "exporter/tick.h"
+
+/* How far a joule is known to be idle or not; see ledger.h. */
+enum mode { MODE_DYNAMIC, MODE_IDLE, MODE_UNSPLIT, NMODES };
+
+struct party {
+	uint64_t workload; /* whose; 0 for a process, and for a group not known yet */
+	uint64_t process;  /* 0 for a workload */
+	uint64_t cgroup;   /* of a process, or of a group not known yet */
+	uint32_t tgid;
+	char comm[16];
+	bool gone;	   /* ended; retires once it was shown */
+	uint64_t uj[NCOMPONENTS][NMODES];
+	uint64_t use[NUSES];
+	/* The bookkeeper's own. */
+	size_t members;	   /* groups that feed it */
+	size_t place;
+	bool shown;
+	uint64_t evidence[NCOMPONENTS], cpu_ns[NCOMPONENTS];
+};
+
+struct sums {
+	uint64_t uj[NCOMPONENTS][NMODES];
+};
+
+enum works_level { WORKS_WORKLOADS, WORKS_PROCESSES, NWORKS_LEVELS };
+
+struct works;
+
+/* The caller frees it with works_free. -ERR_MEMORY. */
+int works_new(struct works **ret, struct err *e);
+void works_free(struct works *w);
+
+/* Takes in what was used since the tick before. -ERR_MEMORY: some of it is then nobody's. */
+int works_use(struct works *w, const struct tick *now, struct err *e);
+/* Hands out what a component drew since it was last handed out. -ERR_MEMORY: it is then nobody's. */
+int works_book(struct works *w, enum component c, const uint64_t uj[NMODES], struct err *e);
+
+/* Calls fn for every party of the level that has ever used anything, until it returns other than 0. */
+int works_each(const struct works *w, enum works_level level, int (*fn)(const struct party *, void *),
+	       void *arg);
+/* What is nobody's, and what retired parties had. */
+const struct sums *works_residual(const struct works *w, enum works_level level);
+const struct sums *works_retired(const struct works *w, enum works_level level);
+/* All parties have been shown as they are now: those that are gone retire at the next tick. */
+void works_shown(struct works *w);
+
+#endif
