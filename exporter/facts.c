@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/facts.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "exporter/cpu.h"
 #include "exporter/number.h"
 
 /* AMD's kernel driver gives its PMU no such name: family and first model of each generation, from
@@ -23,27 +23,10 @@ static const struct {
 	{ 0x19, 0x60, 0xaf, "zen4" },  { 0x1a, 0x00, 0xff, "zen5" },
 };
 
-/* The value behind "key :" in the first block of /proc/cpuinfo, or "". */
-static void cpuinfo_value(const char *text, const char *key, char *ret, size_t size)
-{
-	size_t klen = strlen(key);
-
-	ret[0] = '\0';
-	for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-		const char *colon = strchr(line, ':');
-
-		if (strncmp(line, key, klen) != 0 || !colon || strspn(line + klen, " \t") != (size_t)(colon - line) - klen)
-			continue;
-		const char *value = colon + 1 + strspn(colon + 1, " \t");
-
-		snprintf(ret, size, "%.*s", (int)strcspn(value, "\n"), value);
-		return;
-	}
-}
-
 static void cpu_name(const struct roots *roots, char *ret, size_t size)
 {
-	char path[PATH_MAX], text[4096], vendor[64], family[16], model[16];
+	char path[PATH_MAX];
+	struct cpu cpu;
 	struct err none = { 0 };
 	const char *said = getenv("CPU_ARCH_OVERRIDE");
 
@@ -55,19 +38,12 @@ static void cpu_name(const struct roots *roots, char *ret, size_t size)
 	if (number_text(path, ret, size, &none) == 0 && ret[0])
 		return;
 	snprintf(ret, size, "unknown");
-	snprintf(path, sizeof path, "%s/cpuinfo", roots->procfs);
-	if (number_text(path, text, sizeof text, &none) < 0)
-		return;
-	cpuinfo_value(text, "vendor_id", vendor, sizeof vendor);
-	cpuinfo_value(text, "cpu family", family, sizeof family);
-	cpuinfo_value(text, "model", model, sizeof model);
-	uint64_t f = 0, m = 0;
-
-	if (strcmp(vendor, "AuthenticAMD") != 0 || number_parse(family, strlen(family), &f, &none) < 0 ||
-	    number_parse(model, strlen(model), &m, &none) < 0)
+	cpu_read(roots->procfs, &cpu);
+	if (!cpu_is_amd(&cpu))
 		return;
 	for (size_t i = 0; i < COUNT(zens); i++) {
-		if (f == zens[i].family && m >= zens[i].model_from && m <= zens[i].model_to)
+		if (cpu.family == zens[i].family && cpu.model >= zens[i].model_from &&
+		    cpu.model <= zens[i].model_to)
 			snprintf(ret, size, "%s", zens[i].name);
 	}
 }

@@ -232,7 +232,7 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 	bool marked[ZONES_MAX] = { false };
 	/* Of this interval: what platform and parts drew, and whether all of them told. */
 	uint64_t platform_uj = 0, parts_uj = 0;
-	bool platform = false, parts = false, all_known = true, lost = false;
+	bool platform = false, unproven = false, parts = false, all_known = true, lost = false;
 	unsigned parts_source = 0;
 
 	for (size_t i = 0; i < now->nmarks; i++) {
@@ -274,6 +274,7 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 			tell(l, a, uj);
 		if (z->component == COMP_PLATFORM) {
 			platform = true;
+			unproven |= z->needs_proof && l->proof != PROOF_GOOD;
 			platform_uj += uj;
 		} else if (is_part(z->component)) {
 			if (!parts || z->component != COMP_GPU)
@@ -284,7 +285,7 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 	}
 	/* A meter that was there and is silent now will tell later what it counted meanwhile. */
 	for (size_t i = 0; i < zones->n; i++) {
-		if (!marked[i] && l->zones[i].seen &&
+		if (!marked[i] && l->zones[i].seen && !zones->v[i].standby &&
 		    (is_part(zones->v[i].component) || zones->v[i].component == COMP_PLATFORM))
 			all_known = false;
 	}
@@ -303,14 +304,14 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 		l->pending_platform_uj = l->pending_parts_uj = 0;
 		return false;
 	}
-	if (l->proof == PROOF_PENDING && platform) {
+	if (l->proof == PROOF_PENDING && unproven) {
 		settle_proof(l, l->pending_platform_uj, l->pending_parts_uj, zones);
 		l->pending_platform_uj = l->pending_parts_uj = 0;
 		if (l->proof == PROOF_GOOD)
 			settle_other(l, parts_source);
 		return l->proof != PROOF_GOOD; /* then a sum of many intervals was told */
 	}
-	if (platform && parts && l->proof != PROOF_BAD && l->proof != PROOF_PENDING)
+	if (platform && parts && !unproven)
 		settle_other(l, parts_source);
 	else
 		l->pending_platform_uj = l->pending_parts_uj = 0;

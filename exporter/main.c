@@ -43,6 +43,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "exporter/build_info.h"
+#include "exporter/choice.h"
 #include "exporter/client.h"
 #include "exporter/environment.h"
 #include "exporter/facts.h"
@@ -122,6 +123,24 @@ static void say_unused(struct app *a)
 			SAY(a, LOG_LEVEL_INFO, "environment variable without effect", "name", env_names[i].name,
 			    "reason", env_names[i].unused);
 	}
+}
+
+static void say_feed(void *arg, enum component c, const struct source *was, const struct source *is)
+{
+	struct app *a = arg;
+	const struct choice *choice = &a->sampler.choice;
+	char others[256] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < a->sampler.n; i++) {
+		const struct source *s = &a->sampler.v[i];
+
+		if (s != is && s->state && choice->marked_ns[i][c] != 0 && used < sizeof others)
+			used += (size_t)snprintf(others + used, sizeof others - used, "%s%s", used ? " " : "",
+						 s->ops->name);
+	}
+	SAY(a, LOG_LEVEL_INFO, "component measured", "component", component_name(c), "source", is->ops->name,
+	    "before", was ? was->ops->name : "none", "available_not_used", others[0] ? others : "none");
 }
 
 /* What is worth a line besides the sources' own state. */
@@ -312,7 +331,7 @@ static void on_stop(void *arg, int signo)
 
 static bool same_text(const char *a, const char *b)
 {
-	return strcmp(a, b) == 0;
+	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
 /* Options and configuration; both on the heap, the caller frees *ret_config by config_drop. */
@@ -375,11 +394,14 @@ static void reload(struct app *a)
 		SAY(a, LOG_LEVEL_ERROR, "configuration not taken over; the old one stays", "reason", e.msg);
 		return;
 	}
-	if (!same_text(o.listen_address, a->options.listen_address) ||
+	if (!same_text(o.meters.components, a->options.meters.components) ||
+	    !same_text(o.meters.platform, a->options.meters.platform) ||
+	    o.meters.msr != a->options.meters.msr ||
+	    !same_text(o.listen_address, a->options.listen_address) ||
 	    !same_text(o.telemetry_path, a->options.telemetry_path) ||
 	    !same_text(o.sysfs, a->options.sysfs) || !same_text(o.procfs, a->options.procfs) ||
 	    !same_text(o.rootfs, a->options.rootfs))
-		SAY(a, LOG_LEVEL_WARN, "addresses and paths change with a restart only");
+		SAY(a, LOG_LEVEL_WARN, "addresses, paths and the choice of meters change with a restart only");
 	a->options.log_level = o.log_level;
 	a->options.log_format = o.log_format;
 	if (o.metrics_v2 && !a->options.metrics_v2)
@@ -398,7 +420,6 @@ static void reload(struct app *a)
 	names_reload(a->names, config);
 	sampler_reopen(&a->sampler, "kubelet", now);
 	sampler_reopen(&a->sampler, "redfish", now);
-	sampler_reopen(&a->sampler, "rapl-sysfs", now); /* whether psys counts depends on it */
 	if (old != a->boot)
 		config_drop(old);
 	SAY(a, LOG_LEVEL_INFO, "configuration read again");
@@ -550,6 +571,7 @@ static int run(struct app *a, struct err *e)
 			       .procfs = a->options.procfs,
 			       .rootfs = a->options.rootfs,
 			       .config = a->config,
+			       .meters = &a->options.meters,
 			       .base = loop_base(a->loop),
 			       .client = a->client };
 
@@ -567,9 +589,12 @@ static int run(struct app *a, struct err *e)
 		    build_info.revision, "instance", a->facts.instance, "cpu", a->facts.cpu);
 		say_unused(a);
 		a->sampler.on_change = say_source;
+		a->sampler.on_feed = say_feed;
 		a->sampler.arg = a;
 	}
-	sampler_open(&a->sampler, sources, nsources, &roots);
+	rc = sampler_open(&a->sampler, sources, nsources, &roots, e);
+	if (rc < 0)
+		return rc;
 	return a->options.check ? run_check(a, e) : a->options.once ? run_once(a, e) : run_server(a, e);
 }
 

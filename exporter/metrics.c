@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "exporter/build_info.h"
+#include "exporter/choice.h"
 
 /* ---- labels */
 
@@ -40,6 +41,11 @@ static const char *label_account_source(const struct subject *s)
 static const char *label_source(const struct subject *s)
 {
 	return s->source->ops->name;
+}
+
+static const char *label_component(const struct subject *s)
+{
+	return component_name(s->component);
 }
 
 static const char *label_zone(const struct subject *s)
@@ -164,6 +170,9 @@ static const struct label build_labels[] = { { "branch", label_branch },
 					     { "arch", label_arch },
 					     { NULL, NULL } };
 static const struct label source_labels[] = { { "source", label_source }, { NULL, NULL } };
+static const struct label feed_labels[] = { { "source", label_source },
+					    { "component", label_component },
+					    { NULL, NULL } };
 static const struct label zone_labels[] = { { "zone", label_zone },
 					    { "source", label_zone_source },
 					    { NULL, NULL } };
@@ -203,6 +212,14 @@ static bool source_errors(const struct subject *s, uint64_t *ret)
 {
 	*ret = s->source->errors;
 	return s->source->wanted;
+}
+
+static bool feed_counts(const struct subject *s, uint64_t *ret)
+{
+	const struct choice *c = &s->view->sampler->choice;
+
+	*ret = c->feed[s->component] == (int)s->source->index;
+	return c->marked_ns[s->source->index][s->component] != 0;
 }
 
 static bool zone_wraps(const struct subject *s, uint64_t *ret)
@@ -312,6 +329,9 @@ const struct metric metrics[] = {
 	     source_labels, 9, source_age),
 	SELF("source_errors_total", METRIC_COUNTER, "Readings of the source that failed wholly or partly",
 	     PER_SOURCE, source_labels, 0, source_errors),
+	SELF("source_used", METRIC_GAUGE,
+	     "Whether the component is counted by this source; 0: it could be, a preferred one counts", PER_FEED,
+	     feed_labels, 0, feed_counts),
 	SELF("meter_wraps_total", METRIC_COUNTER, "Times the energy counter passed its end", PER_ZONE,
 	     zone_labels, 0, zone_wraps),
 	SELF("meter_unknown_intervals_total", METRIC_COUNTER,

@@ -56,6 +56,7 @@ struct subject {
 	const struct account *account;
 	enum mode mode;
 	const struct source *source;
+	enum component component;	/* PER_FEED, with source */
 	const struct zone *zone;
 	const struct zone_book *book;
 	const struct program_mark *program;
@@ -66,7 +67,7 @@ struct subject {
 };
 
 /* What a row is repeated over. */
-enum per { PER_EXPORTER, PER_ACCOUNT, PER_SOURCE, PER_ZONE, PER_PROGRAM, PER_ANSWER, PER_FORMAT,
+enum per { PER_EXPORTER, PER_ACCOUNT, PER_SOURCE, PER_FEED, PER_ZONE, PER_PROGRAM, PER_ANSWER, PER_FORMAT,
 	   PER_SUM, PER_CPU };
 
 struct label {

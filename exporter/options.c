@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "exporter/choice.h"
 #include "exporter/environment.h"
 #include "exporter/log.h"
 
@@ -29,6 +30,14 @@ const struct opt exporter_opts[] = {
 	  .help = "where the host's root is (/)", .complete = "dir" },
 	{ .name = "interval", .kind = OPT_DURATION, .arg = "TIME", .offset = AT(interval_ns),
 	  .help = "time between two samples, 50ms to 60s (1s)", .min = 50 * MS_NS, .max = 60000 * MS_NS },
+	{ .name = "meters.components", .kind = OPT_STRING, .arg = "LIST", .offset = AT(meters.components),
+	  .help = "which meters may feed package, core, uncore and dram, the most preferred first "
+		  "(" CHOICE_COMPONENTS "); only one of them counts at a time" },
+	{ .name = "meters.platform", .kind = OPT_STRING, .arg = "LIST", .offset = AT(meters.platform),
+	  .help = "the same for the whole machine (" CHOICE_PLATFORM ")" },
+	{ .name = "enable-msr", .kind = OPT_FLAG, .negatable = true, .offset = AT(meters.msr),
+	  .help = "may read RAPL from the processor's registers where the kernel offers no better way; "
+		  "needs CAP_SYS_RAWIO" },
 	{ .name = "log.level", .kind = OPT_ENUM, .arg = "LEVEL", .offset = AT(log_level),
 	  .help = "least level logged: debug, info, warn or error (info)", .values = log_levels },
 	{ .name = "log.format", .kind = OPT_ENUM, .arg = "FORMAT", .offset = AT(log_format),

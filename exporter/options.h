@@ -7,10 +7,12 @@
 #include "base/err.h"
 #include "base/opts.h"
 #include "exporter/config.h"
+#include "exporter/source.h"
 
 struct options {
 	const char *listen_address, *telemetry_path, *config_file, *web_config_file;
 	const char *sysfs, *procfs, *rootfs;
+	struct meters meters;
 	unsigned long long interval_ns;
 	int log_level, log_format;
 	bool once, check, metrics, metrics_v2, version, help;

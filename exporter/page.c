@@ -78,6 +78,12 @@ static void render_family(struct family *f)
 		for (size_t i = 0; i < v->sampler->n; i++)
 			series(f, &(struct subject){ .view = v, .source = &v->sampler->v[i] });
 		break;
+	case PER_FEED:
+		for (size_t i = 0; i < v->sampler->n; i++) {
+			for (enum component c = 0; c < NCOMPONENTS; c++)
+				series(f, &(struct subject){ .view = v, .source = &v->sampler->v[i], .component = c });
+		}
+		break;
 	case PER_ZONE:
 		for (uint32_t i = 0; i < v->sampler->zones.n; i++) {
 			const struct zone_book *book = ledger_zone(v->ledger, i);

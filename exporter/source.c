@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "exporter/choice.h"
+
 static void tell(struct sampler *sp, const struct source *s)
 {
 	if (sp->on_change)
@@ -31,21 +33,45 @@ static void try_open(struct sampler *sp, struct source *s, uint64_t now_ns)
 
 	s->tried_ns = now_ns;
 	s->wanted = true;
-	if (s->ops->open(s, &sp->roots, &sp->zones, &e) < 0) {
+	int rc = s->ops->components && !choice_wants(&sp->choice, s->index)
+			 ? err_set(&e, ERR_REFUSED, "it is in no order of preference")
+			 : s->ops->open(s, &sp->roots, &sp->zones, &e);
+
+	if (rc < 0) {
 		s->state = NULL;
 		s->wanted = e.kind != ERR_REFUSED;
 		note(sp, s, &e, now_ns);
 	}
 }
 
-void sampler_open(struct sampler *sp, const struct source_ops *const *table, size_t n,
-		  const struct roots *roots)
+int sampler_open(struct sampler *sp, const struct source_ops *const *table, size_t n,
+		 const struct roots *roots, struct err *e)
 {
+	const struct meters *m = roots->meters;
+
 	sp->roots = *roots;
-	sp->n = n < SOURCES_MAX ? n : SOURCES_MAX;
+	sp->n = 0;
+	n = n < SOURCES_MAX ? n : SOURCES_MAX;
+	int rc = choice_init(&sp->choice, table, n, m ? m->components : NULL, m ? m->platform : NULL, e);
+
+	if (rc < 0)
+		return rc;
+	sp->n = n;
 	for (size_t i = 0; i < sp->n; i++) {
 		sp->v[i] = (struct source){ .ops = table[i], .index = (unsigned)i };
 		try_open(sp, &sp->v[i], tick_now_ns());
+	}
+	return 0;
+}
+
+/* Who fed what before and after. */
+static void tell_feeds(struct sampler *sp, const int *was)
+{
+	for (enum component c = 0; c < NCOMPONENTS; c++) {
+		int is = sp->choice.feed[c];
+
+		if (is != was[c] && is >= 0 && sp->on_feed)
+			sp->on_feed(sp->arg, c, was[c] < 0 ? NULL : &sp->v[was[c]], &sp->v[is]);
 	}
 }
 
@@ -62,12 +88,20 @@ void sampler_read(struct sampler *sp, uint64_t now_ns, struct tick *ret)
 			ret->missing |= 1u << i;
 			continue;
 		}
+		if (!choice_needs(&sp->choice, s, now_ns))
+			continue;
 		struct err e = { 0 };
 
+		s->read_ns = now_ns;
 		if (s->ops->read(s, ret, &e) < 0)
 			ret->missing |= 1u << i;
 		note(sp, s, &e, now_ns);
 	}
+	int was[NCOMPONENTS];
+
+	memcpy(was, sp->choice.feed, sizeof was);
+	choice_apply(&sp->choice, sp->v, sp->n, ret);
+	tell_feeds(sp, was);
 }
 
 static void close_one(struct source *s)

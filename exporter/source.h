@@ -19,11 +19,18 @@ struct event_base;
 struct names;
 struct source;
 
+/* Which meters the user wants; NULL texts are the defaults of choice.h. */
+struct meters {
+	const char *components, *platform; /* orders of preference */
+	bool msr;			   /* may read model-specific registers */
+};
+
 /* The edges of the world, all of them parameters, so that tests can put others in their place. */
 struct roots {
 	const char *sysfs, *procfs, *rootfs;
 	const struct config *config;
 	bool processes; /* processes are told apart, not only control groups */
+	const struct meters *meters; /* NULL: the defaults */
 	struct event_base *base; /* for sources that wait for peers */
 	struct client *client;	 /* HTTP, in the same loop */
 	struct names *names;	 /* who is who; NULL: nobody is */
@@ -32,6 +39,7 @@ struct roots {
 struct source_ops {
 	const char *name; /* the value of label `source` */
 	const char *what; /* for the log: what it measures */
+	unsigned components; /* bit per enum component that it can measure; 0: it is no energy meter */
 	bool asynchronous; /* its readings come in their own time: it keeps errors and ok_ns itself */
 	/* Finds its meters. ERR_REFUSED: the configuration does not ask for it (no fault). Anything
 	 * else: missing, with the reason. May keep `roots`. */
@@ -53,6 +61,7 @@ struct source {
 	bool up;		  /* the last read gave everything */
 	uint64_t ok_ns;		  /* when a read last gave everything; 0: never */
 	uint64_t tried_ns;	  /* when open was last tried */
+	uint64_t read_ns;	  /* when it was last read */
 	uint64_t errors;	  /* reads and opens that failed */
 	struct err why;		  /* what the last failure was; kind ERR_NONE while up */
 };
@@ -64,21 +73,36 @@ extern const size_t nsources;
 /* A source that could not be opened, or lost what it read, is looked for again this often. */
 #define SOURCE_RETRY_NS (30 * UINT64_C(1000000000))
 
+/* Who feeds which component; see choice.h. */
+struct choice {
+	unsigned char rank[SOURCES_MAX][NCOMPONENTS]; /* 0: the most preferred; RANK_NEVER: not at all */
+	int feed[NCOMPONENTS];			      /* index of the source, or -1 */
+	uint64_t marked_ns[SOURCES_MAX][NCOMPONENTS]; /* when it last gave a mark; 0: never */
+	unsigned in_a_row[SOURCES_MAX][NCOMPONENTS];  /* ticks with a mark */
+	unsigned silent[NCOMPONENTS];		      /* ticks in which the feed gave none */
+};
+#define RANK_NEVER 255
+
 /* All sources of one exporter. */
 struct sampler {
 	struct source v[SOURCES_MAX];
 	size_t n;
 	struct roots roots;
 	struct zones zones;
+	struct choice choice;
 	/* Called when a source comes up, goes down or changes its reason; may be NULL. */
 	void (*on_change)(void *arg, const struct source *s);
+	/* Called when another source feeds the component; `was` may be NULL, and on_feed itself. */
+	void (*on_feed)(void *arg, enum component c, const struct source *was, const struct source *is);
 	void *arg;
 };
 
-/* Opens what can be opened. table has n rows, at most SOURCES_MAX. Cannot fail as a whole. */
-void sampler_open(struct sampler *sp, const struct source_ops *const *table, size_t n,
-		  const struct roots *roots);
-/* Reads every source into *ret (reset first), retries absent ones when their time has come. */
+/* Opens what can be opened. table has n rows, at most SOURCES_MAX. -ERR_USAGE only, for orders of
+ * preference that name what is not there; nothing is open then. */
+int sampler_open(struct sampler *sp, const struct source_ops *const *table, size_t n,
+		 const struct roots *roots, struct err *e);
+/* Reads the sources into *ret (reset first), retries absent ones when their time has come, and
+ * leaves in *ret only what counts: one source for each component. */
 void sampler_read(struct sampler *sp, uint64_t now_ns, struct tick *ret);
 /* Closes and opens again one source (its configuration changed). */
 void sampler_reopen(struct sampler *sp, const char *name, uint64_t now_ns);

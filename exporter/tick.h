@@ -33,6 +33,7 @@ struct zone {
 	char package[64];	 /* label `package`: "0", "System.Embedded.1" */
 	uint64_t power_max_uw;	 /* nothing real draws more: tells a wrap from a reset */
 	bool needs_proof;	 /* a platform meter that must first show that it measures the platform */
+	bool standby;		 /* another source feeds the component now: no mark is to be waited for */
 };
 
 #define ZONES_MAX 512

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "exporter/cpu.h"
 #include "exporter/number.h"
 #include "exporter/sources/sources.h"
 
@@ -34,7 +35,7 @@ struct rapl {
 	size_t n;
 	struct zones *zones;
 	unsigned source;
-	bool psys; /* may psys stand for the platform? */
+	bool amd; /* "core" is one core only */
 	uint64_t scanned_ns;
 };
 
@@ -143,10 +144,12 @@ static bool zone_of(const struct rapl *r, const struct meter *m, struct zone *re
 		if (strncmp(m->text, kinds[i].name, len) != 0 ||
 		    (!kinds[i].is_prefix && m->text[len] != '\0') || kinds[i].is_top != !up)
 			continue;
+		/* AMD counts each core by itself, and the kernel reads the counter of the package's first
+		 * core alone (drivers/powercap/intel_rapl_msr.c): this is no energy of "the cores". */
+		if (r->amd && kinds[i].component == COMP_CORE)
+			return false;
 		*ret = (struct zone){ .component = kinds[i].component, .source = r->source };
 		if (kinds[i].component == COMP_PLATFORM) {
-			if (!r->psys)
-				return false;
 			ret->needs_proof = true;
 			snprintf(ret->package, sizeof ret->package, "%s", m->text);
 		} else {
@@ -246,14 +249,15 @@ static int read_all(struct rapl *r, struct tick *into, struct err *e)
 static int rapl_open(struct source *s, const struct roots *roots, struct zones *zones, struct err *e)
 {
 	AUTO_FREE struct rapl *r = calloc(1, sizeof *r);
+	struct cpu cpu;
 
 	if (!r)
 		return err_set(e, ERR_MEMORY, "no memory for RAPL");
 	snprintf(r->dir, sizeof r->dir, "%s/class/powercap", roots->sysfs);
 	r->zones = zones;
 	r->source = s->index;
-	/* A meter outside the machine knows better; two would count the platform twice. */
-	r->psys = !roots->config->redfish.endpoint;
+	cpu_read(roots->procfs, &cpu);
+	r->amd = cpu_is_amd(&cpu);
 	int rc = scan(r, e);
 
 	if (rc < 0)
@@ -298,6 +302,8 @@ static void rapl_close(struct source *s)
 const struct source_ops source_rapl = {
 	.name = "rapl-sysfs",
 	.what = "energy of packages, cores, memory (RAPL by powercap)",
+	.components = 1u << COMP_PACKAGE | 1u << COMP_CORE | 1u << COMP_UNCORE | 1u << COMP_DRAM |
+		      1u << COMP_PLATFORM,
 	.open = rapl_open,
 	.read = rapl_read,
 	.close = rapl_close,

@@ -336,6 +336,7 @@ static void redfish_close(struct source *s)
 const struct source_ops source_redfish = {
 	.name = "redfish",
 	.what = "energy of the whole machine (power from its BMC)",
+	.components = 1u << COMP_PLATFORM,
 	.asynchronous = true,
 	.open = redfish_open,
 	.read = redfish_read,

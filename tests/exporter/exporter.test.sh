@@ -78,6 +78,7 @@ before=$(value "$p1")
 echo 950 >"$tmp/sys/class/powercap/intel-rapl:1/energy_uj"
 test_that 'a step that nothing can draw is not counted' test "$before" = 0
 test_that 'a counter that passes its end goes on' becomes "$p1" 0.001
+test_that 'which source counts is told' is 'source_used{source="rapl-sysfs",component="package"}' 1
 test_that 'the wrap is told' becomes 'meter_wraps_total{zone="package-1",source="rapl-sysfs"}' 1
 mv "$tmp/sys/class/powercap/intel-rapl:0" "$tmp/gone"
 test_that 'a meter that vanishes is told' becomes 'source_up{source="rapl-sysfs"}' 0
@@ -124,6 +125,7 @@ notified() { grep -q '^READY=1' "$tmp/notified" && grep -q '^STOPPING=1' "$tmp/n
 test_that 'systemd heard READY and STOPPING' notified
 sources_told() {
 	grep -q 'msg="source works" source=rapl-sysfs' "$tmp/log" &&
+		grep -q 'msg="component measured" component=package source=rapl-sysfs' "$tmp/log" &&
 		grep -q 'msg="source not used" source=redfish reason=' "$tmp/log"
 }
 test_that 'the log says which sources work and why others do not' sources_told
@@ -139,6 +141,11 @@ test_that 'a password that others may read is refused' refuses 'chmod 0600'
 chmod 0600 "$tmp/e.yml"
 printf 'redfish: {endpoint: "https://127.0.0.1:1", pasword: geheim}\n' >"$tmp/e.yml"
 test_that 'an unknown key is refused with its place' refuses "e.yml:1:44: unknown key 'redfish.pasword'; did you mean 'password'"
+order() { "$exporter" --path.sysfs tests/fake/sysfs/intel-2s --once "$@" >"$tmp/page" 2>"$tmp/err"; }
+bad_order() { order --meters.components rapl-sysfs,redfish; [ $? = 2 ] && cat "$tmp/err" && grep -q "'redfish'" "$tmp/err"; }
+test_that 'an order of meters that names what cannot stand there is refused' bad_order
+no_order() { order --meters.components '' --interval 50ms && ! grep -q package_joules "$tmp/page"; }
+test_that 'an empty order of meters means none' no_order
 printf 'interval: 200ms\nlog: {level: debug}\n' >"$tmp/e.yml"
 "$exporter" --web.listen-address 127.0.0.1:0 --path.sysfs tests/fake/sysfs/none --config.file "$tmp/e.yml" \
 	--log.format json 2>"$tmp/log" &

@@ -104,7 +104,7 @@ Test(page, golden)
 
 	config_init(&config);
 	cr_assert_eq(ledger_new(&l, &e), 0);
-	sampler_open(&sp, table, COUNT(table), &(struct roots){ .config = &config });
+	cr_assert_eq(sampler_open(&sp, table, COUNT(table), &(struct roots){ .config = &config }, &e), 0);
 	sp.v[0].wanted = sp.v[0].up = sp.v[2].wanted = true;
 	sp.v[0].ok_ns = 1000000000;
 	sp.v[2].errors = 2;
@@ -131,7 +131,7 @@ Test(page, golden)
 	struct ledger *empty = NULL;
 
 	cr_assert_eq(ledger_new(&empty, &e), 0);
-	sampler_open(&bare, table, COUNT(table), &(struct roots){ .config = &config });
+	cr_assert_eq(sampler_open(&bare, table, COUNT(table), &(struct roots){ .config = &config }, &e), 0);
 	tick_reset(&nothing, 1);
 	cr_assert_eq(ledger_settle(empty, &nothing, &e), 0);
 	buf_reset(&page);

@@ -10,6 +10,7 @@
 struct rig {
 	struct tree tree;
 	struct config config;
+	struct meters meters;
 	struct sampler sampler;
 	struct tick tick;
 	struct ledger *ledger;
@@ -22,9 +23,10 @@ static void rig_open(struct rig *r)
 	struct err e = { 0 };
 
 	cr_assert_eq(ledger_new(&r->ledger, &e), 0);
-	sampler_open(&r->sampler, only_rapl, 1,
-		     &(struct roots){ .sysfs = r->tree.root, .procfs = "/proc", .rootfs = "/",
-				      .config = &r->config });
+	cr_assert_eq(sampler_open(&r->sampler, only_rapl, 1,
+				  &(struct roots){ .sysfs = r->tree.root, .procfs = r->tree.root, .rootfs = "/",
+						   .config = &r->config, .meters = &r->meters },
+				  &e), 0, "%s", e.msg);
 }
 
 static void rig_tick(struct rig *r)
@@ -131,6 +133,26 @@ Test(rapl, dies_add_up_under_their_socket)
 	cr_assert_eq(account(&r, COMP_PACKAGE, "0").uj, 13);
 	cr_assert_eq(account(&r, COMP_PACKAGE, "11").uj, 5);
 	rig_close(&r);
+}
+
+Test(rapl, one_core_of_an_amd_package_is_not_its_cores)
+{
+	static const char *const vendors[] = { "AuthenticAMD", "HygonGenuine", "GenuineIntel" };
+
+	for (size_t i = 0; i < COUNT(vendors); i++) {
+		RIG(r);
+		char text[128];
+
+		snprintf(text, sizeof text, "vendor_id\t: %s\ncpu family\t: 25\nmodel\t\t: 1\n\n", vendors[i]);
+		tree_write(&r.tree, "cpuinfo", text);
+		tree_zone(&r.tree, "intel-rapl:0", "package-0", 1000, RANGE);
+		tree_zone(&r.tree, "intel-rapl:0:0", "core", 10, RANGE);
+		rig_open(&r);
+		rig_tick(&r);
+		cr_expect_eq(account(&r, COMP_CORE, "0").found, i == 2, "%s", vendors[i]);
+		cr_expect(account(&r, COMP_PACKAGE, "0").found);
+		rig_close(&r);
+	}
 }
 
 Test(rapl, a_counter_that_passes_its_end_goes_on)
@@ -288,12 +310,12 @@ Test(rapl, psys_that_counts_less_than_its_parts_is_not_exported)
 	rig_close(&r);
 }
 
-Test(rapl, psys_stays_out_when_a_bmc_is_asked)
+Test(rapl, psys_stays_out_when_it_is_in_no_order)
 {
 	RIG(r);
 	tree_zone(&r.tree, "intel-rapl:1", "psys", 1000, RANGE);
 	tree_zone(&r.tree, "intel-rapl:0", "package-0", 1000, RANGE);
-	r.config.redfish.endpoint = "https://192.0.2.1";
+	r.meters.platform = "";
 	rig_open(&r);
 	rig_tick(&r);
 	cr_assert_eq(r.tick.nmarks, 1);

@@ -496,8 +496,12 @@ Test(sched, the_source_names_its_programs)
 	bool found = false;
 
 	config_init(&config);
-	sampler_open(&sp, only_sched, 1,
-		     &(struct roots){ .sysfs = "/sys", .procfs = "/proc", .rootfs = "/", .config = &config });
+	struct err e = { 0 };
+
+	cr_assert_eq(sampler_open(&sp, only_sched, 1,
+				  &(struct roots){ .sysfs = "/sys", .procfs = "/proc", .rootfs = "/",
+						   .config = &config },
+				  &e), 0);
 	if (!sp.v[0].state)
 		cr_skip_test("BPF cannot be used here: %s", sp.v[0].why.msg);
 	sampler_read(&sp, tick_now_ns(), &tick);
