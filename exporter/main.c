@@ -14,7 +14,7 @@
  *	                     each may be missing: then that source says so and stays out.
  *	                     As root without CAP_DAC_OVERRIDE its configuration must be root's.
  *	reads                /var/log/containers, /var/log/pods (names when the kubelet is silent),
- *	                     /sys (powercap, devices/cpu, kernel/btf, fs/cgroup), /proc/cpuinfo,
+ *	                     /sys (powercap, hwmon, devices/cpu, kernel/btf, fs/cgroup), /proc/cpuinfo,
  *	                     /proc/self, the configuration, /etc/ssl/certs/ca-certificates.crt or the
  *	                     configured CA file; /etc/resolv.conf and /etc/hosts for named peers
  *	writes               nothing

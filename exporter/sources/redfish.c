@@ -2,10 +2,7 @@
 /*
  * What the whole machine draws, as its BMC tells it by Redfish. Links are followed from the service
  * root to every chassis that has a Power resource; then those are asked in turn, every interval.
- *
- * A BMC gives power now and then; what is needed is a counter that grows. Between two answers the
- * last value is taken to hold, for three intervals at most: after that the meter says nothing, and
- * when the BMC answers again its counter begins anew, so that the silence is unknown and not zero.
+ * A value holds for three intervals at most.
  */
 #include <event2/event.h>
 #include <limits.h>
@@ -15,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "exporter/client.h"
+#include "exporter/integral.h"
 #include "exporter/redfish.h"
 #include "exporter/sources/sources.h"
 
@@ -24,12 +22,9 @@
 struct chassis {
 	char power[REDFISH_PATH_MAX]; /* path of its Power resource */
 	char id[64];
-	bool told, anew, interned;
+	bool interned;
 	uint32_t zone;
-	uint64_t uw;		  /* the last answer ... */
-	uint64_t told_ns;	  /* ... and when it came */
-	uint64_t uj, upto_ns;	  /* counted up to here */
-	uint64_t rest;		  /* uW * ns not yet a whole uJ */
+	struct integral energy;
 };
 
 enum stage { STAGE_ROOT, STAGE_COLLECTION, STAGE_CHASSIS, STAGE_POWER };
@@ -56,38 +51,6 @@ static void ask(struct redfish *r, enum stage stage, const char *path);
 static uint64_t hold_ns(const struct redfish *r)
 {
 	return 3 * r->config->interval_ns + r->config->timeout_ns;
-}
-
-/* Counts the last value up to `to`, at most as long as it may be held. */
-static void count(const struct redfish *r, struct chassis *c, uint64_t to)
-{
-	uint64_t end = c->told_ns + hold_ns(r);
-
-	if (to > end)
-		to = end;
-	if (!c->told || to <= c->upto_ns)
-		return;
-	unsigned __int128 fine = (unsigned __int128)c->uw * (to - c->upto_ns) + c->rest;
-
-	c->uj += (uint64_t)(fine / 1000000000u);
-	c->rest = (uint64_t)(fine % 1000000000u);
-	c->upto_ns = to;
-}
-
-static void take_power(struct redfish *r, struct chassis *c, uint64_t uw)
-{
-	uint64_t now = tick_now_ns();
-
-	count(r, c, now);
-	if (!c->told || c->upto_ns != now) {
-		/* Nothing is known of the time before. */
-		c->anew = true;
-		c->upto_ns = now;
-		c->rest = 0;
-	}
-	c->told = true;
-	c->uw = uw;
-	c->told_ns = now;
 }
 
 static void round_ends(struct redfish *r)
@@ -184,7 +147,7 @@ static int advance(struct redfish *r, const struct answer *a, struct err *e)
 
 		rc = redfish_power(a->body, a->len, &uw, e);
 		if (rc == 0)
-			take_power(r, &r->chassis[r->at], uw);
+			integral_take(&r->chassis[r->at].energy, uw, tick_now_ns(), hold_ns(r));
 		return rc;
 	}
 	}
@@ -293,7 +256,9 @@ static int redfish_read(struct source *s, struct tick *into, struct err *e)
 	for (size_t i = 0; i < r->nchassis; i++) {
 		struct chassis *c = &r->chassis[i];
 
-		if (!c->told || now > c->told_ns + hold_ns(r))
+		struct zone_mark mark;
+
+		if (!integral_mark(&c->energy, now, hold_ns(r), &mark))
 			continue;
 		if (!c->interned) {
 			struct zone z = { .component = COMP_PLATFORM, .source = s->index,
@@ -307,13 +272,11 @@ static int redfish_read(struct source *s, struct tick *into, struct err *e)
 				return rc;
 			c->interned = true;
 		}
-		count(r, c, now);
-		int rc = tick_add_mark(into, &(struct zone_mark){ .zone = c->zone, .anew = c->anew,
-								   .uj = c->uj, .at_ns = now }, e);
+		mark.zone = c->zone;
+		int rc = tick_add_mark(into, &mark, e);
 
 		if (rc < 0)
 			return rc;
-		c->anew = false;
 		any = true;
 	}
 	if (r->why.kind != ERR_NONE)

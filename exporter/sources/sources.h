@@ -4,6 +4,6 @@
 /* One source each; table.c puts them in order. */
 #include "exporter/source.h"
 
-extern const struct source_ops source_kubelet, source_rapl, source_redfish, source_sched;
+extern const struct source_ops source_kubelet, source_rapl, source_xgene, source_redfish, source_acpi, source_sched;
 
 #endif

@@ -6,7 +6,9 @@
 
 const struct source_ops *const sources[] = {
 	&source_rapl,
+	&source_xgene,
 	&source_redfish,
+	&source_acpi,
 	&source_sched,
 	&source_kubelet,
 };

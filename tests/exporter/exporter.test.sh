@@ -37,7 +37,7 @@ documented() {
 test_that '--metrics lists the metrics' documented
 
 # ---- one page
-for t in intel-2s intel-client multi-die amd unreadable none; do
+for t in intel-2s intel-client multi-die amd acpi xgene unreadable none; do
 	clean() {
 		"$exporter" --path.sysfs "tests/fake/sysfs/$t" --interval 50ms --once >"$tmp/page" &&
 			promtool check metrics <"$tmp/page"
@@ -55,6 +55,18 @@ check() {
 		grep -q '^rapl-sysfs *missing .*no RAPL' "$tmp/check" && grep -q 'no energy meter' "$tmp/check"
 }
 test_that '--check says what is missing and why' check
+
+of_power() { # TREE SERIES JOULES: within one interval of 2 s; a reading may come late
+	"$exporter" --path.sysfs "tests/fake/sysfs/$1" --interval 2s --once >"$tmp/page" &&
+		v=$(grep -F "$2" "$tmp/page" | sed 's/.* //') && echo "$v J" &&
+		awk -v v="$v" -v most="$3" 'BEGIN { exit !(v > most / 4 && v < most * 1.5) }'
+}
+test_that 'an ACPI meter measures the platform' of_power acpi 'kepler_node_platform_joules_total{package="energy1"' 374
+test_that 'an X-Gene sensor measures the package' of_power xgene 'kepler_node_package_joules_total{package="0"' 67
+info() {
+	grep -q 'kepler_node_info{.*components_power_source="ampere-xgene-hwmon",platform_power_source="none"' "$tmp/page"
+}
+test_that 'and the page says what measures' info
 
 # ---- a life
 tree intel-2s
