@@ -84,6 +84,7 @@ struct app {
 	struct self self;
 	uint64_t last_tick_ns;
 	uint64_t started_ms; /* since 1970 */
+	uint64_t patience_ns;	/* --once and --check wait for peers until then */
 	enum proof proof;
 	size_t meters_told;	/* number of meters last logged */
 	bool ready;
@@ -499,11 +500,40 @@ static void on_once(void *arg)
 	loop_stop(((struct app *)arg)->loop);
 }
 
+/* Stops the loop when every source that answers in its own time has answered or failed. */
+static void on_peers(void *arg)
+{
+	struct app *a = arg;
+
+	for (size_t i = 0; i < a->sampler.n; i++) {
+		const struct source *s = &a->sampler.v[i];
+
+		if (s->state && s->ops->asynchronous && s->ok_ns == 0 && s->errors == 0 &&
+		    tick_now_ns() < a->patience_ns)
+			return;
+	}
+	loop_stop(a->loop);
+}
+
+static int wait_for_peers(struct app *a, struct err *e)
+{
+	struct loop_timer *timer = NULL;
+
+	a->patience_ns = tick_now_ns() + (a->config->redfish.endpoint ? a->config->redfish.timeout_ns : 2000000000u);
+	int rc = loop_every(a->loop, 20000000, on_peers, a, &timer, e);
+
+	rc = rc < 0 ? rc : loop_run(a->loop, e);
+	if (timer)
+		loop_change(timer, UINT64_C(1000000000) * 86400);
+	return rc;
+}
+
 /* One interval between two ticks, in the loop so that peers can answer meanwhile. */
 static int run_once(struct app *a, struct err *e)
 {
-	int rc = take_tick(a, e);
+	int rc = wait_for_peers(a, e);
 
+	rc = rc < 0 ? rc : take_tick(a, e);
 	rc = rc < 0 ? rc : loop_every(a->loop, a->options.interval_ns, on_once, a, &a->ticker, e);
 	rc = rc < 0 ? rc : loop_run(a->loop, e);
 	rc = rc < 0 ? rc : take_tick(a, e);
@@ -515,10 +545,7 @@ static int run_check(struct app *a, struct err *e)
 {
 	int rc = configure_web(a, &a->options, NULL, e);
 
-	if (rc == 0 && a->config->redfish.endpoint) {
-		rc = loop_every(a->loop, a->config->redfish.timeout_ns, on_once, a, &a->ticker, e);
-		rc = rc < 0 ? rc : loop_run(a->loop, e);
-	}
+	rc = rc < 0 ? rc : wait_for_peers(a, e);
 	rc = rc < 0 ? rc : take_tick(a, e);
 	if (rc < 0)
 		return rc;
