@@ -11,6 +11,7 @@
  *	capabilities         CAP_DAC_READ_SEARCH  read energy_uj, which only root may
  *	                     CAP_BPF CAP_PERFMON  load and attach the scheduler programs
  *	                     Ambient and bounding set of these three are enough for User=anybody;
+ *	                     CAP_SYS_RAWIO        with --enable-msr only
  *	                     each may be missing: then that source says so and stays out.
  *	                     As root without CAP_DAC_OVERRIDE its configuration must be root's.
  *	reads                /var/log/containers, /var/log/pods (names when the kubelet is silent),
@@ -27,6 +28,8 @@
  *	                     RestrictNamespaces RestrictRealtime RestrictSUIDSGID LockPersonality
  *	                     MemoryDenyWriteExecute SystemCallArchitectures=native UMask=0077
  *	                     LimitCORE=0 LimitMEMLOCK= (above 64K for the configured password)
+ *	                     (PrivateDevices hides /dev/ipmi0 and, for --enable-msr, /dev/cpu: without it
+ *	                     DevicePolicy=closed and DeviceAllow=char-ipmidev rw, char-cpu/msr r)
  *	not with             ProcSubset=pid (/proc/cpuinfo), PrivateUsers (it takes the capabilities
  *	                     away), PrivateNetwork, IPAddressDeny=any
  */

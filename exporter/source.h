@@ -16,6 +16,7 @@
 
 struct client;
 struct event_base;
+struct ipmi_ops;
 struct names;
 struct source;
 
@@ -34,6 +35,7 @@ struct roots {
 	struct event_base *base; /* for sources that wait for peers */
 	struct client *client;	 /* HTTP, in the same loop */
 	struct names *names;	 /* who is who; NULL: nobody is */
+	const struct ipmi_ops *ipmi; /* NULL: the kernel's device (ipmi.h) */
 };
 
 struct source_ops {

@@ -4,6 +4,7 @@
 /* One source each; table.c puts them in order. */
 #include "exporter/source.h"
 
-extern const struct source_ops source_kubelet, source_rapl, source_xgene, source_redfish, source_acpi, source_sched;
+extern const struct source_ops source_kubelet, source_rapl, source_rapl_perf, source_rapl_msr, source_xgene, source_redfish,
+	source_acpi, source_ipmi, source_sched;
 
 #endif

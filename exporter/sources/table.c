@@ -6,9 +6,12 @@
 
 const struct source_ops *const sources[] = {
 	&source_rapl,
+	&source_rapl_perf,
+	&source_rapl_msr,
 	&source_xgene,
 	&source_redfish,
 	&source_acpi,
+	&source_ipmi,
 	&source_sched,
 	&source_kubelet,
 };
