@@ -168,6 +168,51 @@ int redfish_power(const char *json, size_t len, uint64_t *ret_uw, struct err *e)
 	return 0;
 }
 
+int redfish_reading(const char *json, size_t len, const char *key, uint64_t *ret_uw, struct err *e)
+{
+	AUTO_JSON struct json_object *o = NULL;
+	struct json_object *value = NULL, *inner = NULL;
+	double w = 0;
+	int rc = parse(json, len, &o, e);
+
+	if (rc < 0)
+		return rc;
+	if (json_object_object_get_ex(o, key, &value) && json_object_is_type(value, json_type_object) &&
+	    json_object_object_get_ex(value, "Reading", &inner))
+		value = inner;
+	if (!watts_of(value, &w))
+		return err_set(e, ERR_FAILED, "no usable '%s'", key);
+	*ret_uw = (uint64_t)llround(w * 1e6);
+	return 0;
+}
+
+void redfish_container(const char *json, size_t len, char ret[REDFISH_PATH_MAX])
+{
+	AUTO_JSON struct json_object *o = NULL;
+	struct json_object *links = NULL, *in = NULL;
+	struct err none = { 0 };
+
+	ret[0] = '\0';
+	if (parse(json, len, &o, &none) == 0 && json_object_object_get_ex(o, "Links", &links) &&
+	    json_object_is_type(links, json_type_object) && json_object_object_get_ex(links, "ContainedBy", &in))
+		(void)link_of(in, ret, &none);
+}
+
+bool redfish_is_absent(const char *json, size_t len)
+{
+	AUTO_JSON struct json_object *o = NULL;
+	struct json_object *status = NULL, *state = NULL;
+	struct err none = { 0 };
+
+	if (parse(json, len, &o, &none) < 0 || !json_object_object_get_ex(o, "Status", &status) ||
+	    !json_object_is_type(status, json_type_object) || !json_object_object_get_ex(status, "State", &state) ||
+	    !json_object_is_type(state, json_type_string))
+		return false;
+	const char *is = json_object_get_string(state);
+
+	return strcmp(is, "Absent") == 0 || strcmp(is, "Disabled") == 0 || strcmp(is, "UnavailableOffline") == 0;
+}
+
 void redfish_id(const char *path, char *ret, size_t size)
 {
 	size_t len = strlen(path);

@@ -23,6 +23,13 @@ int redfish_member(const char *json, size_t len, size_t i, char ret[REDFISH_PATH
  * or a string holding one; null and absent are no reading, and neither is what is negative or
  * beyond a megawatt. -ERR_FAILED when no entry has a reading. */
 int redfish_power(const char *json, size_t len, uint64_t *ret_uw, struct err *e);
+/* The same from a member that is a reading of its own, such as "PowerWatts" of EnvironmentMetrics or
+ * "InputPowerWatts" of PowerSupplyMetrics: {"Reading": 250}, or the bare value. */
+int redfish_reading(const char *json, size_t len, const char *key, uint64_t *ret_uw, struct err *e);
+/* The chassis that this chassis is in ("Links"/"ContainedBy"), or "" when it is in none. */
+void redfish_container(const char *json, size_t len, char ret[REDFISH_PATH_MAX]);
+/* Does the resource say of itself that it is not there ("Status"/"State": Absent, Disabled)? */
+bool redfish_is_absent(const char *json, size_t len);
 /* The last part of a path, at most size - 1 bytes: the id of a resource. */
 void redfish_id(const char *path, char *ret, size_t size);
 

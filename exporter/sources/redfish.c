@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the whole machine draws, as its BMC tells it by Redfish. Links are followed from the service
- * root to every chassis that has a Power resource; then those are asked in turn, every interval.
- * A value holds for three intervals at most.
+ * root to every chassis, and of each chassis that tells its power by one of three ways, the first that
+ * gives a reading: the Power resource (deprecated, and what most BMCs have), EnvironmentMetrics, or
+ * the sum of the supplies' input below PowerSubsystem. Then those are asked in turn, every interval.
+ *
+ * A chassis inside another one that tells its power is left out: it would count twice. A value holds
+ * for three intervals at most.
  */
 #include <event2/event.h>
 #include <limits.h>
@@ -17,17 +21,40 @@
 #include "exporter/sources/sources.h"
 
 #define CHASSIS_MAX 16
+#define SUPPLIES_MAX 8
 #define POWER_MAX_UW (UINT64_C(2000000) * 1000000)
 
+/* The ways to a chassis' power, in the order in which they are tried. */
+enum way { WAY_POWER, WAY_ENVIRONMENT, WAY_SUPPLIES, NWAYS };
+static const char *const way_links[NWAYS] = { "Power", "EnvironmentMetrics", "PowerSubsystem" };
+
+/* A chassis that tells its power. */
 struct chassis {
-	char power[REDFISH_PATH_MAX]; /* path of its Power resource */
+	char self[REDFISH_PATH_MAX];
 	char id[64];
+	enum way way;
+	char paths[SUPPLIES_MAX][REDFISH_PATH_MAX]; /* what is asked; the sum counts */
+	size_t npaths;
 	bool interned;
 	uint32_t zone;
 	struct integral energy;
 };
 
-enum stage { STAGE_ROOT, STAGE_COLLECTION, STAGE_CHASSIS, STAGE_POWER };
+/* A member of the chassis collection, while the links are followed. */
+struct member {
+	char self[REDFISH_PATH_MAX], inside[REDFISH_PATH_MAX];
+	char links[NWAYS][REDFISH_PATH_MAX]; /* "" where it has none */
+};
+
+enum stage {
+	STAGE_ROOT,
+	STAGE_COLLECTION,
+	STAGE_CHASSIS,
+	STAGE_TRY,	 /* the resource of a way: does it have a reading? */
+	STAGE_SUPPLIES,	 /* the collection of supplies */
+	STAGE_SUPPLY,	 /* one of them: where are its metrics? */
+	STAGE_POWER,	 /* all is known: readings */
+};
 
 struct redfish {
 	struct source *source;
@@ -37,11 +64,19 @@ struct redfish {
 	struct event *timer;
 	struct call *call;	/* under way, or NULL */
 	enum stage stage;
-	char members[CHASSIS_MAX][REDFISH_PATH_MAX];
-	size_t nmembers, at;
+	struct member members[CHASSIS_MAX];
+	size_t nmembers, at;	/* at: of the members, then of the chassis */
+	enum way way;		/* that is tried for the member */
+	char supplies[SUPPLIES_MAX][REDFISH_PATH_MAX];
+	size_t nsupplies, supply;
+	struct chassis candidate; /* what is being found out */
+	struct chassis found[CHASSIS_MAX];
+	size_t nfound;
 	struct chassis chassis[CHASSIS_MAX];
 	size_t nchassis;
-	bool found;		/* links were followed to the end */
+	bool complete;		/* links were followed to the end */
+	size_t part;		/* of the chassis' paths */
+	uint64_t sum_uw;
 	struct err why;		/* how the last round failed */
 	bool round_failed;
 };
@@ -69,45 +104,229 @@ static void fail(struct redfish *r, const struct err *why)
 	r->source->errors++;
 }
 
-/* Goes on with the next chassis of the round, or ends it. */
+/* ---- readings */
+
+/* Goes on with the next reading of the round, or ends it. */
 static void next_power(struct redfish *r)
 {
 	if (r->at < r->nchassis)
-		ask(r, STAGE_POWER, r->chassis[r->at].power);
+		ask(r, STAGE_POWER, r->chassis[r->at].paths[r->part]);
 	else
 		round_ends(r);
+}
+
+/* Leaves the chassis whose reading has failed, or is done. */
+static void leave_chassis(struct redfish *r)
+{
+	r->at++;
+	r->part = 0;
+	r->sum_uw = 0;
+	next_power(r);
+}
+
+static int read_way(enum way way, const struct answer *a, uint64_t *ret_uw, struct err *e)
+{
+	switch (way) {
+	case WAY_POWER:
+		return redfish_power(a->body, a->len, ret_uw, e);
+	case WAY_ENVIRONMENT:
+		return redfish_reading(a->body, a->len, "PowerWatts", ret_uw, e);
+	case WAY_SUPPLIES:
+		return redfish_reading(a->body, a->len, "InputPowerWatts", ret_uw, e);
+	case NWAYS:
+		break;
+	}
+	return err_set(e, ERR_BUG, "a way that is none");
+}
+
+static int take_power(struct redfish *r, const struct answer *a, struct err *e)
+{
+	struct chassis *c = &r->chassis[r->at];
+	uint64_t uw = 0;
+	int rc = read_way(c->way, a, &uw, e);
+
+	if (rc < 0)
+		return rc;
+	r->sum_uw += uw;
+	if (++r->part < c->npaths) {
+		next_power(r);
+		return 0;
+	}
+	integral_take(&c->energy, r->sum_uw, tick_now_ns(), hold_ns(r));
+	leave_chassis(r);
+	return 0;
+}
+
+/* ---- finding them */
+
+static bool same_path(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b);
+
+	n -= n > 0 && a[n - 1] == '/';
+	m -= m > 0 && b[m - 1] == '/';
+	return n == m && strncmp(a, b, n) == 0;
+}
+
+/* Is the chassis, however deep, inside another one that tells its power? */
+static bool is_inside_another(const struct redfish *r, const char *self)
+{
+	const char *at = self;
+
+	/* A circle ends as well: no way is longer than there are members. */
+	for (size_t steps = 0; steps < r->nmembers; steps++) {
+		const char *up = "";
+
+		for (size_t i = 0; i < r->nmembers; i++) {
+			if (same_path(r->members[i].self, at))
+				up = r->members[i].inside;
+		}
+		if (up[0] == '\0' || same_path(up, self))
+			return false;
+		for (size_t i = 0; i < r->nfound; i++) {
+			if (same_path(r->found[i].self, up))
+				return true;
+		}
+		at = up;
+	}
+	return false;
+}
+
+/* Takes over what was found; a chassis known before keeps its counter. */
+static void take_found(struct redfish *r)
+{
+	size_t n = 0;
+	struct chassis *was = r->chassis;
+
+	for (size_t i = 0; i < r->nfound; i++) {
+		struct chassis *c = &r->found[i];
+
+		if (is_inside_another(r, c->self))
+			continue;
+		for (size_t k = 0; k < r->nchassis; k++) {
+			if (strcmp(was[k].self, c->self) == 0) {
+				c->energy = was[k].energy;
+				c->interned = was[k].interned;
+				c->zone = was[k].zone;
+			}
+		}
+		r->found[n++] = *c;
+	}
+	memcpy(r->chassis, r->found, n * sizeof r->chassis[0]);
+	r->nchassis = n;
 }
 
 static void next_member(struct redfish *r)
 {
 	if (r->at < r->nmembers) {
-		ask(r, STAGE_CHASSIS, r->members[r->at]);
+		ask(r, STAGE_CHASSIS, r->members[r->at].self);
 		return;
 	}
-	if (r->nchassis == 0) {
-		fail(r, &(struct err){ ERR_FAILED, "no chassis has a 'Power' resource" });
+	if (r->nfound == 0) {
+		fail(r, &(struct err){ ERR_FAILED, "no chassis tells its power ('Power', 'EnvironmentMetrics' or "
+						   "'PowerSubsystem')" });
 		return;
 	}
-	r->found = true;
-	r->at = 0;
+	take_found(r);
+	r->complete = true;
+	r->at = r->part = 0;
+	r->sum_uw = 0;
 	next_power(r);
 }
 
-/* Remembers a chassis with a Power resource; one known before keeps its counter. */
-static void add_chassis(struct redfish *r, const char *power)
+/* Tries the ways of the member from r->way on. */
+static void next_way(struct redfish *r)
 {
-	struct chassis *c = &r->chassis[r->nchassis];
+	const struct member *m = &r->members[r->at];
 
-	for (size_t i = 0; i < r->nchassis; i++) {
-		if (strcmp(r->chassis[i].power, power) == 0)
-			return;
+	while (r->way < NWAYS && m->links[r->way][0] == '\0')
+		r->way++;
+	if (r->way < NWAYS) {
+		r->candidate = (struct chassis){ .way = r->way };
+		memcpy(r->candidate.self, m->self, sizeof m->self);
+		redfish_id(m->self, r->candidate.id, sizeof r->candidate.id);
+		ask(r, STAGE_TRY, m->links[r->way]);
+		return;
 	}
-	if (strcmp(c->power, power) != 0) {
-		*c = (struct chassis){ 0 };
-		snprintf(c->power, sizeof c->power, "%s", power);
-		redfish_id(r->members[r->at], c->id, sizeof c->id);
+	r->at++;
+	next_member(r);
+}
+
+/* The member's power is found. */
+static void keep_candidate(struct redfish *r)
+{
+	r->found[r->nfound++] = r->candidate; /* at most one for each member */
+	r->at++;
+	next_member(r);
+}
+
+static void add_path(struct chassis *c, const char *path)
+{
+	memcpy(c->paths[c->npaths++], path, REDFISH_PATH_MAX);
+}
+
+static void next_supply(struct redfish *r)
+{
+	if (r->supply < r->nsupplies) {
+		ask(r, STAGE_SUPPLY, r->supplies[r->supply]);
+	} else if (r->candidate.npaths > 0) {
+		keep_candidate(r);
+	} else {
+		r->way++;
+		next_way(r);
 	}
-	r->nchassis++;
+}
+
+static int take_chassis(struct redfish *r, const struct answer *a)
+{
+	struct member *m = &r->members[r->at];
+
+	for (enum way way = 0; way < NWAYS; way++) {
+		struct err none = { 0 }; /* drawers and racks have no power: nothing wrong */
+
+		m->links[way][0] = '\0';
+		(void)redfish_link(a->body, a->len, way_links[way], m->links[way], &none);
+	}
+	redfish_container(a->body, a->len, m->inside);
+	r->way = 0;
+	next_way(r);
+	return 0;
+}
+
+/* The resource of a way. One without a reading is no way: the next one is tried. */
+static int take_way(struct redfish *r, const struct answer *a)
+{
+	char path[REDFISH_PATH_MAX];
+	uint64_t uw = 0;
+	struct err none = { 0 };
+
+	if (r->way == WAY_SUPPLIES && redfish_link(a->body, a->len, "PowerSupplies", path, &none) == 0) {
+		ask(r, STAGE_SUPPLIES, path);
+	} else if (r->way != WAY_SUPPLIES && read_way(r->way, a, &uw, &none) == 0) {
+		add_path(&r->candidate, r->members[r->at].links[r->way]);
+		keep_candidate(r);
+	} else {
+		r->way++;
+		next_way(r);
+	}
+	return 0;
+}
+
+/* One supply that is there but does not tell makes the sum a lie: then this is no way. */
+static int take_supply(struct redfish *r, const struct answer *a)
+{
+	char path[REDFISH_PATH_MAX];
+	struct err none = { 0 };
+
+	r->supply++;
+	if (redfish_link(a->body, a->len, "Metrics", path, &none) == 0 && !redfish_is_absent(a->body, a->len)) {
+		add_path(&r->candidate, path);
+	} else if (!redfish_is_absent(a->body, a->len)) {
+		r->candidate.npaths = 0;
+		r->supply = r->nsupplies;
+	}
+	next_supply(r);
+	return 0;
 }
 
 /* One answer taken in; what comes next is asked for. */
@@ -124,32 +343,34 @@ static int advance(struct redfish *r, const struct answer *a, struct err *e)
 		return rc;
 	case STAGE_COLLECTION:
 		for (r->nmembers = 0; r->nmembers < CHASSIS_MAX; r->nmembers++) {
-			rc = redfish_member(a->body, a->len, r->nmembers, r->members[r->nmembers], e);
+			rc = redfish_member(a->body, a->len, r->nmembers, r->members[r->nmembers].self, e);
 			if (rc != 0)
 				break;
 		}
 		if (rc < 0)
 			return rc;
-		r->at = r->nchassis = 0;
+		r->at = r->nfound = 0;
 		next_member(r);
 		return 0;
-	case STAGE_CHASSIS: {
-		struct err none = { 0 }; /* drawers and racks have no Power: nothing wrong */
-
-		if (redfish_link(a->body, a->len, "Power", path, &none) == 0)
-			add_chassis(r, path);
-		r->at++;
-		next_member(r);
+	case STAGE_CHASSIS:
+		return take_chassis(r, a);
+	case STAGE_TRY:
+		return take_way(r, a);
+	case STAGE_SUPPLIES:
+		for (r->nsupplies = 0; r->nsupplies < SUPPLIES_MAX; r->nsupplies++) {
+			rc = redfish_member(a->body, a->len, r->nsupplies, r->supplies[r->nsupplies], e);
+			if (rc != 0)
+				break;
+		}
+		if (rc < 0)
+			return rc;
+		r->supply = 0;
+		next_supply(r);
 		return 0;
-	}
-	case STAGE_POWER: {
-		uint64_t uw = 0;
-
-		rc = redfish_power(a->body, a->len, &uw, e);
-		if (rc == 0)
-			integral_take(&r->chassis[r->at].energy, uw, tick_now_ns(), hold_ns(r));
-		return rc;
-	}
+	case STAGE_SUPPLY:
+		return take_supply(r, a);
+	case STAGE_POWER:
+		return take_power(r, a, e);
 	}
 	return err_set(e, ERR_BUG, "a stage that is none");
 }
@@ -169,17 +390,21 @@ static void on_answer(void *arg, const struct answer *a)
 		err_set(&e, ERR_FAILED, "it answers HTTP %d", a->status);
 	else
 		advance(r, a, &e);
-	if (e.kind != ERR_NONE) {
-		fail(r, &e);
-		/* A path that is no more is looked for again. */
-		if (stage == STAGE_POWER && a->status == 404)
-			r->found = false;
+	if (e.kind == ERR_NONE)
+		return;
+	/* A link to what is not there is no way to the power; there may be another. */
+	if (stage >= STAGE_TRY && stage <= STAGE_SUPPLY && a->status == 404) {
+		r->way++;
+		next_way(r);
+		return;
 	}
-	/* One chassis that fails does not silence the others. */
-	if (stage == STAGE_POWER && !r->call && (a->status != 0 || e.kind == ERR_NONE)) {
-		r->at++;
-		next_power(r);
-	}
+	fail(r, &e);
+	/* A path that is no more is looked for again. */
+	if (stage == STAGE_POWER && a->status == 404)
+		r->complete = false;
+	/* One chassis that fails does not silence the others, but where no answer comes none will. */
+	if (stage == STAGE_POWER && a->status != 0 && r->complete)
+		leave_chassis(r);
 }
 
 static void ask(struct redfish *r, enum stage stage, const char *path)
@@ -212,8 +437,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	if (r->call)
 		return; /* the last round still goes on; its requests have their own deadline */
 	r->round_failed = false;
-	r->at = 0;
-	if (r->found)
+	r->at = r->part = 0;
+	r->sum_uw = 0;
+	if (r->complete)
 		next_power(r);
 	else
 		ask(r, STAGE_ROOT, "/redfish/v1/");

@@ -21,6 +21,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		redfish_id(path, id, sizeof id);
 	}
+	if (redfish_reading(json, size, "PowerWatts", &uw, &e) == 0 && uw > UINT64_C(1000000000000))
+		abort();
+	redfish_container(json, size, path);
+	if (path[0] != '\0' && (path[0] != '/' || path[1] == '/'))
+		abort();
+	(void)redfish_is_absent(json, size);
 	for (size_t i = 0; i < 4; i++)
 		(void)redfish_member(json, size, i, path, &e);
 	return 0;
