@@ -108,7 +108,7 @@ static void say_source(void *arg, const struct source *s)
 		SAY(a, LOG_LEVEL_INFO, "source works", "source", name, "measures", s->ops->what, "lacks", lacks);
 	else if (s->up)
 		SAY(a, LOG_LEVEL_INFO, "source works", "source", name, "measures", s->ops->what);
-	else if (!s->wanted)
+	else if (!s->wanted || s->absent)
 		SAY(a, LOG_LEVEL_INFO, "source not used", "source", name, "reason", s->why.msg);
 	else if (!s->state)
 		SAY(a, LOG_LEVEL_WARN, "source missing", "source", name, "measures", s->ops->what, "reason",

@@ -199,7 +199,7 @@ static bool account_uj(const struct subject *s, uint64_t *ret)
 static bool source_up(const struct subject *s, uint64_t *ret)
 {
 	*ret = s->source->up;
-	return s->source->wanted;
+	return s->source->wanted && !s->source->absent;
 }
 
 static bool source_age(const struct subject *s, uint64_t *ret)
@@ -211,7 +211,7 @@ static bool source_age(const struct subject *s, uint64_t *ret)
 static bool source_errors(const struct subject *s, uint64_t *ret)
 {
 	*ret = s->source->errors;
-	return s->source->wanted;
+	return s->source->wanted && !s->source->absent;
 }
 
 static bool feed_counts(const struct subject *s, uint64_t *ret)

@@ -19,7 +19,7 @@ static void note(struct sampler *sp, struct source *s, const struct err *e, uint
 	s->up = e->kind == ERR_NONE;
 	if (s->up && !s->ops->asynchronous)
 		s->ok_ns = now_ns;
-	else if (!s->up && s->wanted && !s->ops->asynchronous)
+	else if (!s->up && s->wanted && !s->absent && (!s->ops->asynchronous || !s->state))
 		s->errors++;
 	if (s->up == was_up && strcmp(s->why.msg, e->msg) == 0)
 		return;
@@ -40,7 +40,10 @@ static void try_open(struct sampler *sp, struct source *s, uint64_t now_ns)
 	if (rc < 0) {
 		s->state = NULL;
 		s->wanted = e.kind != ERR_REFUSED;
+		s->absent = e.kind == ERR_UNREACHABLE;
 		note(sp, s, &e, now_ns);
+	} else {
+		s->absent = false;
 	}
 }
 

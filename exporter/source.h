@@ -43,7 +43,8 @@ struct source_ops {
 	const char *what; /* for the log: what it measures */
 	unsigned components; /* bit per enum component that it can measure; 0: it is no energy meter */
 	bool asynchronous; /* its readings come in their own time: it keeps errors and ok_ns itself */
-	/* Finds its meters. ERR_REFUSED: the configuration does not ask for it (no fault). Anything
+	/* Finds its meters. ERR_REFUSED: the configuration does not ask for it (no fault).
+	 * ERR_UNREACHABLE: this machine has no such thing (no fault, and looked for again). Anything
 	 * else: missing, with the reason. May keep `roots`. */
 	int (*open)(struct source *s, const struct roots *roots, struct zones *zones, struct err *e);
 	/* Appends what it has; never blocks. A failure with something appended counts as a partial
@@ -60,6 +61,7 @@ struct source {
 	unsigned index;
 	void *state;		  /* NULL while not open */
 	bool wanted;		  /* false: the configuration does not ask for it */
+	bool absent;		  /* this machine has none */
 	bool up;		  /* the last read gave everything */
 	uint64_t ok_ns;		  /* when a read last gave everything; 0: never */
 	uint64_t tried_ns;	  /* when open was last tried */

@@ -127,7 +127,7 @@ static int find(struct watts *w, const struct kind *k, struct err *e)
 		closedir(d);
 	qsort(w->v, w->n, sizeof w->v[0], by_path);
 	if (w->n == 0)
-		return err_set(e, ERR_FAILED, "no sensor of '%s' in '%s/class/hwmon'%s", k->device, w->roots->sysfs,
+		return err_set(e, ERR_UNREACHABLE, "no sensor of '%s' in '%s/class/hwmon'%s", k->device, w->roots->sysfs,
 			       k->component == COMP_PLATFORM ? " (module acpi_power_meter)" : "");
 	for (size_t i = 0; i < w->n; i++) {
 		struct zone *z = &w->v[i].zone;

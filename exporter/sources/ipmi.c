@@ -26,10 +26,11 @@ static const struct ipmi_ops *ops_of(const struct watts *w)
 static int find(struct watts *w, struct err *e)
 {
 	struct watts_meter *m = &w->v[0];
+	const char *root = strcmp(w->roots->rootfs, "/") == 0 ? "" : w->roots->rootfs;
 
 	*m = (struct watts_meter){ .zone = { .component = COMP_PLATFORM, .name = "dcmi", .package = "dcmi" } };
 	for (size_t i = 0; i < COUNT(places); i++) {
-		snprintf(m->path, sizeof m->path, "%s/%s", w->roots->rootfs, places[i]);
+		snprintf(m->path, sizeof m->path, "%s/%s", root, places[i]);
 		if (access(m->path, F_OK) < 0)
 			continue;
 		int fd = ops_of(w)->open(m->path);
@@ -45,8 +46,8 @@ static int find(struct watts *w, struct err *e)
 		w->every_ns = 2 * UINT64_C(1000000000);
 		return 0;
 	}
-	return err_set(e, ERR_FAILED, "no '%s/dev/ipmi0' (no BMC, or modules ipmi_si and ipmi_devintf not loaded)",
-		       w->roots->rootfs);
+	return err_set(e, ERR_UNREACHABLE, "no '%s/dev/ipmi0' (no BMC, or modules ipmi_si and ipmi_devintf not "
+		       "loaded)", root);
 }
 
 static void ask_for_ever(const void *arg, int out)

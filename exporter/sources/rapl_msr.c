@@ -65,7 +65,8 @@ static int open_cpu(struct msr *m, unsigned cpu, size_t *ret, struct err *e)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof path, "%s/dev/cpu/%u/msr", m->roots->rootfs, cpu);
+	snprintf(path, sizeof path, "%s/dev/cpu/%u/msr",
+		 strcmp(m->roots->rootfs, "/") == 0 ? "" : m->roots->rootfs, cpu);
 	if (m->nfds == FDS_MAX)
 		return err_set(e, ERR_MEMORY, "more than %d cores", FDS_MAX);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -154,7 +154,7 @@ static int scan(struct perf *p, struct err *e)
 	p->scanned_ns = tick_now_ns();
 	snprintf(path, sizeof path, "%s/type", p->dir);
 	if (access(path, F_OK) < 0)
-		return err_set(e, ERR_FAILED, "the kernel has no power PMU (no '%s')", p->dir);
+		return err_set(e, ERR_UNREACHABLE, "the kernel has no power PMU (no '%s')", p->dir);
 	int rc = number_read(path, &type, e);
 
 	rc = rc < 0 ? rc : places_of(p, places, &n, e);
