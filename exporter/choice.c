@@ -8,7 +8,7 @@
 
 static const char *const names[NCOMPONENTS] = {
 	[COMP_PACKAGE] = "package", [COMP_CORE] = "core",	  [COMP_UNCORE] = "uncore",
-	[COMP_DRAM] = "dram",	    [COMP_PLATFORM] = "platform", [COMP_OTHER] = "other",
+	[COMP_DRAM] = "dram",	    [COMP_GPU] = "gpu",		  [COMP_PLATFORM] = "platform", [COMP_OTHER] = "other",
 };
 
 const char *component_name(enum component c)

@@ -14,12 +14,6 @@ static int set_option(const struct env_name *row, const char *value, const struc
 	return opts_set(into->options, row->option, value, e);
 }
 
-/* Kepler's booleans are true only where the text is "true" in any case. */
-static int set_true(const struct env_name *row, const char *value, const struct env_target *into,
-		    struct err *e)
-{
-	return opts_set(into->options, row->option, strcasecmp(value, "true") == 0 ? "true" : "false", e);
-}
 
 static int seconds(const char *value, char *ret, size_t size, struct err *e)
 {
@@ -92,7 +86,7 @@ const struct env_name env_names[] = {
 	SET("SYS_DIR", set_option, "path.sysfs", "as --path.sysfs"),
 	SET("PROC_DIR", set_option, "path.procfs", "as --path.procfs"),
 	SET("KEPLER_LOG_LEVEL", set_verbosity, "log.level", "as --log.level; a number: 5 and more is debug"),
-	SET("ENABLE_MSR", set_true, "enable-msr", "true: as --enable-msr"),
+	SET("ENABLE_MSR", set_option, "enable-msr", "true: as --enable-msr"),
 	READ("NODE_NAME", "label instance; the host's name without it"),
 	READ("CPU_ARCH_OVERRIDE", "label cpu_architecture; found out without it"),
 	READ("NODE_IP", "where the kubelet is, unless the configuration says so"),

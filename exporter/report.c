@@ -5,7 +5,7 @@
 
 const char *report_state(const struct source *s)
 {
-	return s->up ? "works" : s->state ? "partly" : s->wanted ? "missing" : "not used";
+	return s->up ? "works" : s->state ? "partly" : s->absent ? "absent" : s->wanted ? "missing" : "not used";
 }
 
 static const char *detail(const struct source *s)
@@ -74,7 +74,7 @@ static void source_row(struct buf *out, const struct view *v, size_t i)
 
 	for (size_t m = 0; m < v->tick->nmarks; m++)
 		meters += v->sampler->zones.v[v->tick->marks[m].zone].source == i;
-	buf_addf(out, "<tr class=\"%s\"><th scope=\"row\">", s->up ? "up" : s->wanted ? "down" : "off");
+	buf_addf(out, "<tr class=\"%s\"><th scope=\"row\">", s->up ? "up" : s->wanted && !s->absent ? "down" : "off");
 	html(out, s->ops->name);
 	buf_addf(out, "</th><td>%s</td><td class=\"n\">", report_state(s));
 	if (meters > 0)
