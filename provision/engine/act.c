@@ -114,6 +114,38 @@ static void stage_doing(void *ctx, const char *text)
 					 .text = text });
 }
 
+static bool is_walked(const struct run *r, const struct host *host)
+{
+	for (size_t h = 0; h < r->plan.nhosts; h++)
+		if (r->plan.hosts[h].host == host && r->plan.hosts[h].njobs)
+			return true;
+	return false;
+}
+
+static int stage_reach(void *ctx, const struct host *host, struct session **ret, struct err *e)
+{
+	const struct stage *st = ctx;
+	bool destroys = st->r->walk == WALK_DESTROY;
+	*ret = NULL;
+	if (destroys && is_walked(st->r, host))
+		return 0;
+	struct err why = { 0 };
+	if (st->r->o->open(st->r->o->open_ctx, host, ret, &why) == 0) {
+		(*ret)->timeout_s = st->r->o->timeout_s;
+		(*ret)->finishes = true;
+		return 0;
+	}
+	*ret = NULL;
+	if (!destroys || why.kind == ERR_INTERRUPTED)
+		/* this host is not the one that is unreachable */
+		return err_set(e, why.kind == ERR_UNREACHABLE ? ERR_FAILED : why.kind,
+			       "'%s' is needed for this: %s", host->name, why.msg);
+	char text[300];
+	snprintf(text, sizeof(text), "going on without %s: %.200s", host->name, why.msg);
+	run_tell(st->r, &(struct event){ .kind = EV_HOST, .host = st->s->row.host, .text = text });
+	return 0;
+}
+
 /* Applies or takes back one step, then asks the recipe's questions again; their answer decides. */
 static int act(struct run *r, struct job *j, struct slot *s, struct err *e)
 {
@@ -124,6 +156,8 @@ static int act(struct run *r, struct job *j, struct slot *s, struct err *e)
 		.progress = stage_progress,
 		.doing = stage_doing,
 		.progress_ctx = &stage,
+		.reach = stage_reach,
+		.reach_ctx = &stage,
 	};
 	const struct step_ops *ops = s->step->ops;
 	struct finding before = s->seen;

@@ -216,6 +216,15 @@ static int add_arrows(enum walk w, const struct table *t, struct plan *p, size_t
 	size_t then = t->job[host * t->n + recipe];
 	if (!then)
 		return 0;
+	for (size_t h = host; h-- > 0 && t->v[recipe]->one_by_one && w != WALK_DESTROY;) {
+		size_t before = t->job[h * t->n + recipe];
+		if (!before)
+			continue;
+		int rc = add_arrow(w, p, before - 1, then - 1, e);
+		if (rc < 0)
+			return rc;
+		break;
+	}
 	for (size_t k = 0; k < t->nafter[recipe]; k++) {
 		size_t d = t->after[recipe * t->n + k];
 		size_t same = t->job[host * t->n + d];

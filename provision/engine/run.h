@@ -44,6 +44,7 @@ struct run_options {
 					   taken as met. */
 	unsigned jobs;			/* hosts at once; 0: all, at most 64 */
 	bool diff, accept_new_host_keys;
+	bool force_version;		/* see struct view */
 	bool once;			/* verify: no retries (--strict) */
 	const char *ssh_config;		/* NULL: the user's */
 	unsigned timeout_s;		/* --timeout: bound of one remote command, and of a login if above

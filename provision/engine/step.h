@@ -54,6 +54,7 @@ struct view {
 	const char *kubeconfig;		/* the operator's; NULL when the walk needs none */
 	const char *run_id;		/* 16 hex digits, new each run: names test files */
 	bool destroying;
+	bool force_version;		/* --force-version: also a release that is older, or skips one */
 };
 
 struct hand {
@@ -64,6 +65,13 @@ struct hand {
 	/* what the step does or waits for just now, likewise */
 	void (*doing)(void *ctx, const char *text);
 	void *progress_ctx;	/* of both */
+	/*
+	 * Opens a session of its own to another host, for what only that one can do for this one; the caller
+	 * closes *ret. While destroying, *ret stays NULL when that host is taken down in the same walk, or cannot
+	 * be reached (the watcher is told): then nothing has to be put right there.
+	 */
+	int (*reach)(void *ctx, const struct host *, struct session **ret, struct err *);
+	void *reach_ctx;
 };
 
 #define STEP_PATH_MAX 512
@@ -112,6 +120,7 @@ struct recipe {
 	const struct step *steps;
 	size_t nsteps;
 	unsigned but_roles;	/* those of its roles' hosts that it is not for */
+	bool one_by_one;	/* deploy: a host begins when the one before it (in the inventory) has succeeded */
 };
 
 /* A check of verify: one row of provisioning.md section 6. */

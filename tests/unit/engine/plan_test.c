@@ -139,6 +139,31 @@ Test(plan, a_wrong_table_is_a_bug)
 	bug(&stray, &(struct recipe){ "d", "p", "", ROLE_ANY, NULL, none, 1 }, "which is none");
 }
 
+Test(plan, one_by_one_each_host_waits_for_the_one_before)
+{
+	const char *const after[] = { "first", NULL };
+	const struct recipe first = { "first", "p", "", ROLE_CONTROL, NULL, none, 1 };
+	const struct recipe r = { "r", "p", "", ROLE_AGENT, after, none, 1, .one_by_one = true };
+	const struct recipe *const v[] = { &first, &r, NULL };
+	struct inventory *inv = toy_inventory(3);
+	struct plan p = { 0 };
+	struct err e = { 0 };
+	cr_assert_eq(plan_make(WALK_DEPLOY, inv, v, NULL, NULL, &p, &e), 0);
+	cr_assert_eq(job(&p, "ho2", "r")->ndeps, 1);
+	cr_assert(waits(&p, "ho3", "r", "ho2", "r"));
+	cr_assert(waits(&p, "ho4", "r", "ho3", "r"));
+	cr_assert(waits(&p, "ho4", "r", "ho1", "first"));
+	cr_assert_eq(job(&p, "ho4", "r")->ndeps, 2);
+	plan_clear(&p);
+	cr_assert_eq(plan_make(WALK_DEPLOY, inv, v, NULL, list("ho2", "ho4"), &p, &e), 0);
+	cr_assert(waits(&p, "ho4", "r", "ho2", "r"), "the one before it in this walk");
+	plan_clear(&p);
+	cr_assert_eq(plan_make(WALK_DESTROY, inv, v, NULL, NULL, &p, &e), 0);
+	cr_assert_eq(job(&p, "ho2", "r")->ndeps + job(&p, "ho3", "r")->ndeps, 0, "all at once on the way down");
+	plan_clear(&p);
+	toy_inventory_free(inv);
+}
+
 static bool never(const struct inventory *inv, const struct host *host)
 {
 	(void)inv;

@@ -714,3 +714,85 @@ Test(run, no_host_has_anything_to_do_when_nothing_is_chosen)
 	cr_assert_eq(walk(WALK_DEPLOY), 0);
 	cr_assert_eq(report.n, 0);
 }
+
+/* ---- what one host does on another */
+
+static int reach_first(const struct step *s, struct hand *h, bool on, struct err *e)
+{
+	static const struct script set = { "thing-set", "" }, rm = { "thing-rm", "" };
+	const char *const argv[] = { h->view.host->name, on ? "member" : NULL, "", NULL };
+	struct session *there = NULL;
+	(void)s;
+	int rc = h->reach(h->reach_ctx, h->view.inv->control, &there, e);
+	if (rc < 0 || !there)
+		return rc;
+	struct answer a = { 0 };
+	rc = session_run(there, &(struct cmd){ .script = on ? &set : &rm, .argv = argv, .flags = CMD_SUDO }, &a, e);
+	answer_clear(&a);
+	session_close(there);
+	return rc;
+}
+
+static int enter(const struct step *s, struct hand *h, struct err *e)
+{
+	int rc = reach_first(s, h, true, e);
+	return rc < 0 ? rc : toy_ops.apply(s, h, e);
+}
+
+static int leave(const struct step *s, struct hand *h, struct err *e)
+{
+	int rc = reach_first(s, h, false, e);
+	return rc < 0 ? rc : toy_ops.undo(s, h, e);
+}
+
+static struct step_ops member_ops;
+static const struct toy member_toy = { "member", "yes", NULL, NULL, false };
+static const struct step first_steps[] = { { .name = "one", .does = "x", .ops = &toy_ops, .arg = &member_toy } };
+static const struct step member_steps[] = { { .name = "in", .does = "x", .ops = &member_ops, .arg = &member_toy } };
+static const char *const after_first[] = { "first", NULL };
+static const struct recipe first_recipe = { "first", "p", "", ROLE_CONTROL, NULL, first_steps, 1 };
+static const struct recipe member_recipe = { "member", "p", "", ROLE_AGENT, after_first, member_steps, 1 };
+static const struct recipe *const member_recipes[] = { &first_recipe, &member_recipe, NULL };
+
+static void begin_members(void)
+{
+	begin();
+	member_ops = toy_ops;
+	member_ops.apply = enter;
+	member_ops.undo = leave;
+	options.recipes = member_recipes;
+}
+
+TestSuite(run_reach, .init = begin_members, .fini = end);
+
+Test(run_reach, a_step_may_change_something_on_another_host)
+{
+	cr_assert_eq(walk(WALK_DEPLOY), 0);
+	cr_assert_str_eq(fake_get(ho("ho1"), "thing", "ho2"), "member");
+	cr_assert_str_eq(fake_get(ho("ho1"), "thing", "ho3"), "member");
+	options.limit = list("ho3");
+	cr_assert_eq(walk(WALK_DESTROY), 0);
+	cr_assert_null(fake_get(ho("ho1"), "thing", "ho3"));
+	cr_assert_str_eq(fake_get(ho("ho1"), "thing", "ho2"), "member");
+	cr_assert_eq(ho("ho1")->opens, 1, "though it is no part of the walk");
+	cr_assert_null(ho("ho1")->lock_holder);
+}
+
+Test(run_reach, what_goes_in_the_same_walk_is_not_asked)
+{
+	cr_assert_eq(walk(WALK_DEPLOY), 0);
+	cr_assert_eq(walk(WALK_DESTROY), 0);
+	cr_assert_str_eq(fake_get(ho("ho1"), "thing", "ho2"), "member", "nobody put it right");
+	cr_assert_eq(ho("ho1")->opens, 1);
+}
+
+Test(run_reach, a_host_that_is_off_keeps_nobody_on_the_way_down)
+{
+	cr_assert_eq(walk(WALK_DEPLOY), 0);
+	ho("ho1")->unreachable = true;
+	options.limit = list("ho3");
+	cr_assert_eq(walk(WALK_DESTROY), 0);
+	cr_assert_null(fake_get(ho("ho3"), "thing", "member"));
+	cr_assert_eq(walk(WALK_DEPLOY), 1, "but on the way up");
+	expect_row("ho3", "member", "in", OUT_FAILED, "'ho1' is needed for this: cannot connect to 'ho1'");
+}
