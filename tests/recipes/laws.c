@@ -274,24 +274,28 @@ static int cut(const struct law_world *w, struct fake_net *net, enum walk way, u
 	return 0;
 }
 
+/* What a run killed before its command k left is what one killed after k - 1 left: k = 0 is before the first. */
+static int cut_at(const struct law_world *w, struct fake_net *net, enum walk way, unsigned k, bool *ret_cut,
+		  struct err *e)
+{
+	return cut(w, net, way, k ? k : 1, k > 0, ret_cut, e);
+}
+
 int law_cut_deploy(const struct law_world *w, struct err *e)
 {
 	bool was_cut = true;
-	for (unsigned k = 1; was_cut; k++) {
-		for (int after = 0; after < 2 && was_cut; after++) {
-			AUTO_NET net = w->bare(w->ctx);
-			AUTO_NET down = w->bare(w->ctx);
-			AUTO_FREE char *before = dump(net);
-			AUTO_REPORT r = { 0 };
-			MUST(cut(w, net, WALK_DEPLOY, k, after, &was_cut, e));
-			MUST(walk(w, net, WALK_DEPLOY, false, NULL, &r, e));
-			MUST(expect_done("deploy after a cut one", k, &r, WALK_DEPLOY, e));
-			MUST(expect_no_change("deploy after a cut and a whole one", w, net,
-					      WALK_DEPLOY, e));
-			bool again;
-			MUST(cut(w, down, WALK_DEPLOY, k, after, &again, e));
-			MUST(destroy_whole(w, "destroy after a cut deploy", k, before, down, e));
-		}
+	for (unsigned k = 0; was_cut; k++) {
+		AUTO_NET net = w->bare(w->ctx);
+		AUTO_NET down = w->bare(w->ctx);
+		AUTO_FREE char *before = dump(net);
+		AUTO_REPORT r = { 0 };
+		MUST(cut_at(w, net, WALK_DEPLOY, k, &was_cut, e));
+		MUST(walk(w, net, WALK_DEPLOY, false, NULL, &r, e));
+		MUST(expect_done("deploy after a cut one", k, &r, WALK_DEPLOY, e));
+		MUST(expect_no_change("deploy after a cut and a whole one", w, net, WALK_DEPLOY, e));
+		bool again;
+		MUST(cut_at(w, down, WALK_DEPLOY, k, &again, e));
+		MUST(destroy_whole(w, "destroy after a cut deploy", k, before, down, e));
 	}
 	return 0;
 }
@@ -299,14 +303,12 @@ int law_cut_deploy(const struct law_world *w, struct err *e)
 int law_cut_destroy(const struct law_world *w, struct err *e)
 {
 	bool was_cut = true;
-	for (unsigned k = 1; was_cut; k++) {
-		for (int after = 0; after < 2 && was_cut; after++) {
-			AUTO_NET net = w->bare(w->ctx);
-			AUTO_FREE char *before = dump(net);
-			MUST(deploy_whole(w, net, e));
-			MUST(cut(w, net, WALK_DESTROY, k, after, &was_cut, e));
-			MUST(destroy_whole(w, "destroy after a cut one", k, before, net, e));
-		}
+	for (unsigned k = 0; was_cut; k++) {
+		AUTO_NET net = w->bare(w->ctx);
+		AUTO_FREE char *before = dump(net);
+		MUST(deploy_whole(w, net, e));
+		MUST(cut_at(w, net, WALK_DESTROY, k, &was_cut, e));
+		MUST(destroy_whole(w, "destroy after a cut one", k, before, net, e));
 	}
 	return 0;
 }
