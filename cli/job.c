@@ -303,6 +303,7 @@ static int begin(struct job *job, enum walk w, int argc, char **argv, struct err
 		.limit = strv_get(&job->limit),
 		.jobs = cli->jobs,
 		.diff = cli->diff,
+		.force_version = cli->force_version,
 		.accept_new_host_keys = cli->accept_new_host_keys,
 		.once = cli->strict,
 		.ssh_config = cli->ssh_config,

@@ -55,6 +55,8 @@ static const struct opt deploy_opts[] = {
 	{ "check", 0, OPT_FLAG, NULL, "only say what would change; exit status 4 when something would",
 	  AT(check) },
 	{ "diff", 0, OPT_FLAG, NULL, "show how the contents of files change", AT(diff) },
+	{ "force-version", 0, OPT_FLAG, NULL,
+	  "also bring a K3s that is older than the one that runs, or skips a minor release", AT(force_version) },
 };
 
 static const struct opt destroy_opts[] = {

@@ -50,7 +50,7 @@ struct cli {
 	bool json, quiet, no_progress, accept_new_host_keys, help, version;
 
 	/* options of single verbs */
-	bool check, diff;				/* deploy */
+	bool check, diff, force_version;		/* deploy */
 	bool yes, purge_data, wipe_disk;		/* destroy */
 	const char *disk_serial;
 	bool strict;					/* verify */

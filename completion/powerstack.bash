@@ -87,7 +87,7 @@ _powerstack() {
 		options+=' --bundle --from'
 		;;
 	deploy)
-		options+=' --check --diff'
+		options+=' --check --diff --force-version'
 		words=$("$1" "${inventory[@]}" __complete part 2>/dev/null)
 		;;
 	destroy)

@@ -81,6 +81,7 @@ complete -c powerstack -n '__powerstack_is fetch' -l bundle -r -F -d 'also pack 
 complete -c powerstack -n '__powerstack_is fetch' -l from -r -F -d 'take everything from such a FILE; the network is not used'
 complete -c powerstack -n '__powerstack_is deploy' -l check -d 'only say what would change; exit status 4 when something would'
 complete -c powerstack -n '__powerstack_is deploy' -l diff -d 'show how the contents of files change'
+complete -c powerstack -n '__powerstack_is deploy' -l force-version -d 'also bring a K3s that is older than the one that runs, or skips a minor release'
 complete -c powerstack -n '__powerstack_is destroy' -s y -l yes -d 'do not ask for the cluster\'s name'
 complete -c powerstack -n '__powerstack_is destroy' -l purge-data -d 'also delete the data that the parts stored'
 complete -c powerstack -n '__powerstack_is destroy' -l wipe-disk -d 'also wipe the disk that deploy formatted; its serial must be typed'

@@ -93,6 +93,7 @@ _powerstack() {
 		_arguments $globals \
 			'--check[only say what would change; exit status 4 when something would]' \
 			'--diff[show how the contents of files change]' \
+			'--force-version[also bring a K3s that is older than the one that runs, or skips a minor release]' \
 			'*:part: _powerstack_words part' ;;
 	destroy)
 		_arguments $globals \

@@ -4,13 +4,13 @@
  * that its tools and its documentation still fit. The first server comes first, then the other
  * servers, then the agents: each waits until its node is Ready.
  */
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "provision/files.h"
+#include "provision/recipes/k3s_change.h"
 #include "provision/recipes/recipes.h"
 #include "provision/steps/steps.h"
 
@@ -104,6 +104,9 @@ static int claim_undo(const struct step *s, struct hand *h, struct err *e)
 		return rc;
 	if (!record || !facts_field(record, "data", data, sizeof(data)))
 		return 0;
+	rc = k3s_forget_node(h, e);
+	if (rc < 0)
+		return rc;
 	const char *const args[] = { data, h->view.purge->data ? "data" : "", NULL };
 	return step_script(h, "k3s-uninstall", args, 300, e);
 }
@@ -202,7 +205,7 @@ static const struct file_arg agent_uninstall = { .path = "/usr/local/bin/k3s-age
 						 .mode = 0755,
 						 .render = uninstall_text };
 
-/* ---- the token, and the node's password that is made from it */
+/* ---- the token */
 
 static const struct secret *token(const struct view *v, struct err *e)
 {
@@ -229,41 +232,8 @@ static int token_text(const struct view *v, struct buf *ret, struct err *e)
 	return buf_addc(ret, '\n');
 }
 
-/*
- * A K3s server remembers a hash of each node's password and refuses a node of that name with another one (K3s
- * documentation, "Node password"). K3s makes it at random, so that a node that was installed anew could
- * not come back. Here it is a function of the token and the node's name, of the same form (32 hex
- * digits): the same node always has the same.
- */
-static int password_text(const struct view *v, struct buf *ret, struct err *e)
-{
-	const struct secret *s = token(v, e);
-	if (!s)
-		return -(int)e->kind;
-	static const char purpose[] = "powerstack node password\n";
-	unsigned char hash[16], key[crypto_generichash_KEYBYTES];
-	char hex[sizeof(hash) * 2 + 1];
-	crypto_generichash(key, sizeof(key), (const unsigned char *)secret_expose(s), secret_len(s), NULL, 0);
-	crypto_generichash_state state;
-	crypto_generichash_init(&state, key, sizeof(key), sizeof(hash));
-	crypto_generichash_update(&state, (const unsigned char *)purpose, sizeof(purpose) - 1);
-	crypto_generichash_update(&state, (const unsigned char *)v->host->node_name,
-				  strlen(v->host->node_name));
-	crypto_generichash_final(&state, hash, sizeof(hash));
-	sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
-	int rc = buf_addf(ret, "%s\n", hex);
-	sodium_memzero(hex, sizeof(hex));
-	sodium_memzero(hash, sizeof(hash));
-	sodium_memzero(key, sizeof(key));
-	sodium_memzero(&state, sizeof(state));
-	return rc;
-}
-
 static const struct file_arg token_file = {
-	.path = TOKEN_PATH, .mode = 0600, .render = token_text, .claim = CLAIM
-};
-static const struct file_arg password_file = {
-	.path = "/etc/rancher/node/password", .mode = 0600, .render = password_text, .claim = CLAIM
+	.path = TOKEN_PATH, .mode = 0600, .render = token_text, .claim = CLAIM, .before = k3s_token_before
 };
 
 /* ---- configuration. Keys are the options' names (K3s documentation, "Configuration File"). */
@@ -533,7 +503,8 @@ static int node_apply(const struct step *s, struct hand *h, struct err *e)
 	snprintf(limit, sizeof(limit), "%d", READY_S);
 	const char *const args[] = { unit_of(h->view.host), h->view.inv->k3s_server_location,
 				     h->view.host->node_name, h->view.inv->k3s_version, limit, NULL };
-	return step_script(h, "k3s-wait", args, READY_S + 60, e);
+	int rc = step_script(h, "k3s-wait", args, READY_S + 60, e);
+	return rc < 0 ? k3s_explain(&h->view, e) : 0;
 }
 
 static const struct step_ops node_ops = { .ask = node_ask,
@@ -595,15 +566,18 @@ static bool has_agent_envs(const struct inventory *inv, const struct host *h)
 }
 
 enum row {
+	ROW_TOKEN_FITS,
+	ROW_ROOM,
 	ROW_CLAIM,
+	ROW_RELEASE,
 	ROW_IMAGES,
+	ROW_BACKUP,
 	ROW_BINARY,
 	ROW_LINKS,
 	ROW_KILLALL,
 	ROW_SERVER_UNINSTALL,
 	ROW_AGENT_UNINSTALL,
 	ROW_TOKEN,
-	ROW_PASSWORD,
 	ROW_CONFIG,
 	ROW_USER_CONFIG,
 	ROW_REGISTRIES,
@@ -626,12 +600,22 @@ static const struct step *const inputs[] = {
 	&steps[ROW_AGENT_ENV],	&steps[ROW_SERVER_UNIT], &steps[ROW_AGENT_UNIT],
 	NULL,
 };
-static const struct unit_arg server = { "k3s.service", .inputs = inputs, .start_s = START_S };
+static const struct unit_arg server = { "k3s.service", .inputs = inputs, .start_s = START_S,
+					.explain = k3s_explain };
 static const struct unit_arg agent = { "k3s-agent.service", .inputs = inputs, .start_s = START_S };
 
 static const struct step steps[NROWS] = {
+	[ROW_TOKEN_FITS] = { "token-fits", "K3s takes the vault's token", &precondition_ops, &k3s_token_fits,
+			     .no_undo = "a precondition changes nothing" },
+	[ROW_ROOM] = { "room", "the release's images find room", &precondition_ops, &k3s_room,
+		       .no_undo = "a precondition changes nothing" },
 	[ROW_CLAIM] = { "claim", "K3s on the node is powerstack's", &claim_ops, NULL },
+	[ROW_RELEASE] = { "release", "the wanted release may follow the one that is here", &k3s_release_ops, NULL,
+			  .no_undo = "the uninstall script, which destroy runs, removes the record" },
 	[ROW_IMAGES] = { "images", "the release's images are on the node", &artifact_ops, &images },
+	[ROW_BACKUP] = { "backup", "datastore and token are saved before an upgrade", &k3s_backup_ops, NULL,
+			 .when = on_server,
+			 .no_undo = "the uninstall script, which destroy runs, removes the copies" },
 	[ROW_BINARY] = { "binary", "K3s is installed", &artifact_ops, &binary },
 	[ROW_LINKS] = { "links", "kubectl, crictl and ctr are commands", &links_ops, NULL,
 			.no_undo = "the uninstall script, which destroy runs, removes them" },
@@ -642,8 +626,6 @@ static const struct step steps[NROWS] = {
 				  &file_ops, &agent_uninstall, .when = on_agent },
 	[ROW_TOKEN] = { "token", "the cluster's token is on the node", &file_ops, &token_file,
 			.flags = STEP_SECRET },
-	[ROW_PASSWORD] = { "password", "the node's password is on the node", &file_ops,
-			   &password_file, .flags = STEP_SECRET },
 	[ROW_CONFIG] = { "config", "K3s is configured", &file_ops, &config },
 	[ROW_USER_CONFIG] = { "own-config", "the inventory's text for K3s is there", &file_ops,
 			      &user_config, .flags = STEP_SECRET, .when = has_user_text },
@@ -689,6 +671,7 @@ const struct recipe recipe_k3s_server = {
 	.roles = ROLE_SERVER,
 	.but_roles = ROLE_CONTROL,
 	.after = after_control,
+	.one_by_one = true,
 	.steps = steps,
 	.nsteps = NROWS,
 };

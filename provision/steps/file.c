@@ -146,6 +146,8 @@ static int file_apply(const struct step *s, struct hand *h, struct err *e)
 	buf_init_secret(&text, FILE_MAX);
 	buf_init_secret(&in, FILE_MAX + 128);
 	int rc = file_wanted(s, &h->view, &text, e);
+	if (rc == 0 && a->before)
+		rc = a->before(h, e);
 	if (rc < 0)
 		return rc;
 	char hash[65], mode[8];

@@ -60,6 +60,8 @@ struct file_arg {
 	/* The file cannot carry the mark: it is ours when the node has this record. NULL: it carries it. */
 	const char *claim;
 	bool own_dir;		/* its folder is ours: removed when it is empty */
+	/* What has to be done before the text on the node is another one; NULL: nothing. */
+	int (*before)(struct hand *, struct err *);
 };
 extern const struct step_ops file_ops;
 /* The text that the row wants. Secret rows: ret must be a secret buffer. */
@@ -87,6 +89,8 @@ struct unit_arg {
 	 * than its main process, or about to change. NULL-terminated; NULL: none. */
 	const struct step *const *inputs;
 	unsigned start_s;		/* how long it may take to become active */
+	/* It does not become active, as e tells: adds what may help. Returns -kind. NULL: nothing does. */
+	int (*explain)(const struct view *, struct err *);
 };
 extern const struct step_ops unit_ops;
 

@@ -130,7 +130,8 @@ static int unit_apply(const struct step *s, struct hand *h, struct err *e)
 			rc = strv_push(&args, step_file_path(a->inputs[i], &h->view, room));
 	if (rc < 0)
 		return err_set(e, ERR_MEMORY, "out of memory");
-	return step_script(h, "unit-start", strv_get(&args), 2 * a->start_s + 60, e);
+	rc = step_script(h, "unit-start", strv_get(&args), 2 * a->start_s + 60, e);
+	return rc < 0 && a->explain ? a->explain(&h->view, e) : rc;
 }
 
 static int unit_undo(const struct step *s, struct hand *h, struct err *e)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/version.h"
 
 #define STATE "/var/lib/powerstack/"
 #define LABEL "powerstack-data"
@@ -380,7 +381,7 @@ SCRIPT(put)
 	(void)err;
 	struct fake_file *f = fake_file_put(h, c->argv[0], 'f', c->in, c->in_len,
 					    (unsigned)strtoul(c->argv[1], NULL, 8), c->argv[2]);
-	/* the real script compares the sum with the content; here it would be most of the laws' time */
+	/* the real script compares the sum with the content, of which not all is here */
 	snprintf(f->sha256, sizeof(f->sha256), "%s", c->argv[3]);
 	buf_adds(out, "new\n");
 	return 0;
@@ -526,6 +527,44 @@ SCRIPT(file_read)
 	return 0;
 }
 
+/* ---- K3s. What a cluster knows is the state of its first server: the spaces "member" and "password" by node, and "k3s"
+ * "token", which its datastore is sealed with. A node has "k3s" "version", "ip" and "password". */
+
+#define K3S_TOKEN "/etc/rancher/k3s/token"
+#define K3S_SERVER "/var/lib/rancher/k3s/server"
+
+static struct fake_host *first_server(const struct fake_host *h)
+{
+	return h->net->hosts[0];
+}
+
+/* The secret part of the node's token: all of it, or what is behind K10HASH::USER: */
+static const char *token_of(const struct fake_host *h, char *to, size_t size)
+{
+	const struct fake_file *f = fake_file_get(h, K3S_TOKEN);
+	const char *s = f ? f->data : "", *full = strncmp(s, "K10", 3) == 0 ? strstr(s, "::") : NULL;
+	if (full && strchr(full + 2, ':'))
+		s = strchr(full + 2, ':') + 1;
+	snprintf(to, size, "%.*s", (int)strcspn(s, "\n"), s);
+	return to;
+}
+
+/* A server starts: with the token that its datastore knows, or with a new one and a new datastore. */
+static bool server_starts(struct fake_host *h, struct buf *err)
+{
+	const char *sealed = fake_get(h, "k3s", "token");
+	char token[200];
+	token_of(h, token, sizeof(token));
+	if (sealed && strcmp(sealed, token) != 0) {
+		buf_adds(err, "bootstrap data already found and encrypted with different token\n");
+		return false;
+	}
+	fake_set(h, "k3s", "token", token);
+	fake_file_put(h, K3S_SERVER "/db", 'd', "", 0, 0700, "root:root");
+	fake_file_put(h, K3S_SERVER "/db/state.db", 'f', "data\n", 5, 0600, "root:root");
+	return true;
+}
+
 SCRIPT(unit_start)
 {
 	(void)out;
@@ -541,6 +580,12 @@ SCRIPT(unit_start)
 	snprintf(name, sizeof(name), "unit/%s", c->argv[0]);
 	if (strcmp(c->argv[1], "shared") == 0)
 		record(h, name, "was inactive disabled\n");
+	if (strcmp(c->argv[0], "k3s.service") == 0 && !server_starts(h, err))
+		return 1;
+	if (fake_get(h, "k3s", "broken")) {
+		buf_addf(err, "unit '%s' did not become active\n", c->argv[0]);
+		return 1;
+	}
 	u->loaded = u->enabled = u->active = true;
 	u->starts++;
 	u->started_at = h->clock_s + 1;
@@ -743,6 +788,36 @@ SCRIPT(k3s_links)
 	return 0;
 }
 
+/* An agent's or another server's way in: the token, and the password of the first time. The first server's state is
+ * locked; what happens on it locks nobody else's. */
+static bool let_in(struct fake_host *h, const char *node, struct buf *err)
+{
+	static atomic_uint passwords;
+	struct fake_host *first = first_server(h);
+	char password[16], given[200];
+	if (!fake_get(h, "k3s", "password")) {
+		snprintf(password, sizeof(password), "%u", atomic_fetch_add(&passwords, 1));
+		fake_set(h, "k3s", "password", password);
+	}
+	if (first == h)
+		return true;
+	pthread_mutex_lock(&first->mutex);
+	const char *token = fake_get(first, "k3s", "token"), *known = fake_get(first, "password", node);
+	bool in = false;
+	if (!token || strcmp(token, token_of(h, given, sizeof(given))) != 0)
+		buf_adds(err, "401 Unauthorized\n");
+	else if (known && strcmp(known, fake_get(h, "k3s", "password")) != 0)
+		buf_adds(err, "Node password rejected\n");
+	else
+		in = true;
+	if (in) {
+		fake_set(first, "password", node, fake_get(h, "k3s", "password"));
+		fake_set(first, "member", node, "True");
+	}
+	pthread_mutex_unlock(&first->mutex);
+	return in;
+}
+
 /* k3s-wait.sh: unit, data directory, node, version, seconds */
 SCRIPT(k3s_wait)
 {
@@ -755,9 +830,98 @@ SCRIPT(k3s_wait)
 		buf_adds(err, "the node has not joined the cluster yet\n");
 		return 1;
 	}
+	if (!let_in(h, c->argv[2], err))
+		return 1;
 	fake_set(h, "k3s", "version", c->argv[3]);
 	fake_set(h, "k3s", "ip", ip);
 	return 0;
+}
+
+/* k3s-release.sh: sum, version */
+SCRIPT(k3s_release)
+{
+	(void)out;
+	(void)err;
+	char path[512];
+	const struct fake_file *f = fake_file_get(h, record_path("k3s-release", path, sizeof(path)));
+	AUTO_BUF struct buf text = { 0 };
+	buf_init(&text, 8192);
+	buf_addf(&text, "%s=%s\n%s", c->argv[0], c->argv[1], f ? f->data : "");
+	record(h, "k3s-release", buf_str(&text));
+	return 0;
+}
+
+/* k3s-member.sh: how, node, release, force */
+SCRIPT(k3s_member)
+{
+	(void)out;
+	const char *how = c->argv[0], *node = c->argv[1], *is = fake_get(h, "k3s", "version");
+	struct version serves, wanted;
+	if (strcmp(how, "leaving") != 0 && strcmp(c->argv[3], "force") != 0 &&
+	    (!is || !version_parse(is, strlen(is), &serves) ||
+	     !version_parse(c->argv[2], strlen(c->argv[2]), &wanted) ||
+	     version_compare(&wanted, &serves) > 0)) {
+		buf_addf(err, "the servers run %s, and no node may be newer\n", is ? is : "nothing");
+		return 1;
+	}
+	if (strcmp(how, "staying") == 0)
+		return 0;
+	const char *ready = fake_get(h, "member", node);
+	if (strcmp(how, "joining") == 0 && ready && strcmp(ready, "True") == 0) {
+		buf_addf(err, "node '%s' is Ready in the cluster\n", node);
+		return 1;
+	}
+	fake_unset(h, "member", node);
+	fake_unset(h, "password", node);
+	return 0;
+}
+
+/* k3s-backup.sh: data directory, release, run, copies kept */
+SCRIPT(k3s_backup)
+{
+	(void)out;
+	(void)err;
+	char path[300], text[600];
+	const struct fake_file *db = fake_file_get(h, K3S_SERVER "/db/state.db");
+	struct fake_unit *u = fake_unit_get(h, "k3s.service");
+	snprintf(path, sizeof(path), "%s/server/backup/before-%s", c->argv[0], c->argv[1]);
+	snprintf(text, sizeof(text), "run=%s\npath=%s\nto=%s\n", c->argv[2], path, c->argv[1]);
+	AUTO_FREE char *copy = strdup(db ? db->data : "");
+	fake_file_put(h, path, 'f', copy, strlen(copy), 0600, "root:root");
+	record(h, "k3s-backup", text);
+	if (u && u->active)
+		u->started_at = h->clock_s + 1;
+	return 0;
+}
+
+/* k3s-token.sh: what, data directory, address, port */
+SCRIPT(k3s_token)
+{
+	(void)out;
+	struct fake_host *first = first_server(h);
+	char token[200];
+	snprintf(token, sizeof(token), "%.*s", (int)strcspn(c->in, "\n"), c->in);
+	if (strcmp(c->argv[0], "rotate") == 0) {
+		if (fake_get(h, "k3s", "token"))
+			fake_set(h, "k3s", "token", token);
+		return 0;
+	}
+	if (!fake_get(h, "k3s", "version"))
+		return 0;
+	pthread_mutex_lock(&first->mutex);
+	const char *is = fake_get(first, "k3s", "token");
+	bool same = is && strcmp(is, token) == 0;
+	pthread_mutex_unlock(&first->mutex);
+	if (!same)
+		buf_adds(err, "the servers do not take the vault's token (status 401)\n");
+	return !same;
+}
+
+static void forget_all(struct fake_host *h, const char *space)
+{
+	for (size_t i = h->npairs; i-- > 0;)
+		if (strcmp(h->pairs[i].space, space) == 0)
+			fake_unset(h, space, h->pairs[i].key);
 }
 
 SCRIPT(k3s_uninstall)
@@ -772,8 +936,14 @@ SCRIPT(k3s_uninstall)
 			fake_file_remove(h, gone[i]);
 	if (fake_file_get(h, "/etc/rancher/k3s/k3s.yaml"))
 		fake_file_remove(h, "/etc/rancher/k3s/k3s.yaml");
-	fake_unset(h, "k3s", "version");
-	fake_unset(h, "k3s", "ip");
+	for (size_t i = h->nfiles; i-- > 0;)
+		if (strncmp(h->files[i].path, K3S_SERVER "/", sizeof(K3S_SERVER)) == 0)
+			fake_file_remove(h, h->files[i].path);
+	forget_all(h, "k3s");
+	forget_all(h, "member");
+	forget_all(h, "password");
+	forget(h, "k3s-release");
+	forget(h, "k3s-backup");
 	forget(h, "k3s");
 	return 0;
 }
@@ -799,6 +969,10 @@ const struct fake_script node_scripts[] = {
 	{ "k3s-links", k3s_links, false },
 	{ "k3s-wait", k3s_wait, false },
 	{ "k3s-uninstall", k3s_uninstall, false },
+	{ "k3s-release", k3s_release, false },
+	{ "k3s-member", k3s_member, false },
+	{ "k3s-backup", k3s_backup, false },
+	{ "k3s-token", k3s_token, false },
 	{ NULL, NULL, false },
 };
 

@@ -101,11 +101,28 @@ static char *basic_user(const char *head) {
 }
 
 static const char *reason(int status) {
-	return status == 200 ? "OK" : status == 401 ? "Unauthorized" : status == 403 ? "Forbidden" : status == 404 ? "Not Found" : "Internal Server Error";
+	return status == 200 ? "OK" : status == 400 ? "Bad Request" : status == 401 ? "Unauthorized" : status == 403 ? "Forbidden" : status == 404 ? "Not Found" : "Internal Server Error";
+}
+
+// `k3s token rotate`: the datastore is sealed with the new token from now on. Who may ask is read when a server
+// starts: until then this one goes on with the old token.
+static int token_rotate(const char *body) {
+	struct json_object *o = json_tokener_parse(body), *new;
+	if (!o || !json_object_object_get_ex(o, "newToken", &new)) {
+		json_object_put(o);
+		return 400;
+	}
+	const char *given = json_object_get_string(new);
+	char *made = given && *given ? strf("%s", given) : random_hex(16), *path = strf("%s/token", server_dir);
+	char *line = strf("%.*s::server:%s\n", 3 + 64, full_token, made);
+	int rc = file_write(path, 0600, line, strlen(line)) ? 500 : 200;
+	json_object_put(o);
+	free(made), free(path), free(line);
+	return rc;
 }
 
 // Answers what the supervisor answers by itself; false: the API's business. *ret is an HTTP message.
-static bool supervisor(const char *path, const char *head, char **ret) {
+static bool supervisor(const char *path, const char *head, const char *sent, char **ret) {
 	static unsigned serial;
 	int status = 404;
 	char *body = NULL, *user = NULL;
@@ -135,6 +152,8 @@ static bool supervisor(const char *path, const char *head, char **ret) {
 	} else if (!(user = basic_user(head))) {
 		say("error", "Failed to authenticate request: invalid username/password combination");
 		status = 401;
+	} else if (!strcmp(path, "/v1-k3s/token")) {
+		status = strcmp(user, "server") ? 403 : strncmp(head, "PUT ", 4) ? 400 : token_rotate(sent);
 	} else if (!strcmp(path, "/v1-k3s/config")) {
 		status = 200, body = strf("{\"FlannelBackend\":\"vxlan\",\"ClusterDomain\":\"cluster.local\"}");
 	} else if (!strcmp(path, "/v1-k3s/server-bootstrap")) {
@@ -290,10 +309,20 @@ static void *serve(void *arg) {
 			}
 			size_t size = (size_t)(end + 4 - in);
 			char *head = strf("%.*s", (int)size, in), *length = header(head, "Content-Length");
-			memmove(in, in + size, have - size);
-			have -= size;
 			sscanf(head, "%*s %4095[^ ?]", path);
-			bool mine = supervisor(path, head, &local);
+			// what it answers by itself has a small body, which is waited for
+			size_t own = !strncmp(path, "/v1-k3s/", 8) && length ? strtoul(length, NULL, 10) : 0;
+			if (own > HEAD_MAX - size)
+				goto out;
+			if (have - size < own) {
+				free(head), free(length);
+				break;
+			}
+			char *sent = strf("%.*s", (int)own, in + size);
+			memmove(in, in + size + own, have - size - own);
+			have -= size + own;
+			bool mine = supervisor(path, head, sent, &local);
+			free(sent);
 			if (mine) {
 				char *wish = header(head, "Connection");
 				bool last = write_all(c->ssl, local, strlen(local)) || (wish && !strcasecmp(wish, "close"));
@@ -317,9 +346,9 @@ static void *serve(void *arg) {
 			char *encoding = header(head, "Transfer-Encoding"), *upgrade = header(head, "Upgrade");
 			raw = encoding || upgrade;
 			char *extra = strf("%s%s", who, encoding && !upgrade ? "Connection: close\r\n" : "");
-			char *sent = head_rewrite(head, extra);
-			int bad = write_all(up, sent, strlen(sent));
-			free(head), free(length), free(encoding), free(upgrade), free(extra), free(sent);
+			char *passed = head_rewrite(head, extra);
+			int bad = write_all(up, passed, strlen(passed));
+			free(head), free(length), free(encoding), free(upgrade), free(extra), free(passed);
 			if (bad)
 				goto out;
 		}

@@ -20,7 +20,8 @@ exporter/tls.c			to OpenSSL, as the private key of the server
 exporter/client.c		to libcurl, as the password or bearer token of a request
 provision/checks/secrets.c	compared with what a host's process list shows
 provision/engine/tmpl.c		into a file for a node, which travels through stdin
-provision/recipes/k3s.c		into the token file and, hashed, the password of a node, which travel through stdin
+provision/recipes/k3s.c		into the token file, which travels through stdin
+provision/recipes/k3s_change.c	into the request that gives the cluster another token, through stdin; the rest looks at its form
 provision/remote/command.c	to the remote command's stdin, the sudo password before it
 provision/remote/login.c	to libssh, as the login password
 ROWS

@@ -254,27 +254,3 @@ Test(recipe_laws, verify_tells_what_deploy_would_do)
 	cr_assert_not_null(strstr(why, "not managed by powerstack"), "%s", why);
 	fake_net_free(net);
 }
-
-/* The password is the same whenever it is made, and another one for each node and token. */
-Test(recipe_laws, a_node_that_is_installed_anew_keeps_its_password)
-{
-	char seen[3][64] = { "" };
-	for (unsigned round = 0; round < 2; round++) {
-		struct fake_net *net = bare(NULL);
-		struct report report = { 0 };
-		struct err e = { 0 };
-		const struct run_options o = { .open = fake_open, .open_ctx = net, .artifacts = artifacts };
-		cr_assert_eq(provision_run(WALK_DEPLOY, inv, vault, &o, &report, &e), 0, "%s", e.msg);
-		report_clear(&report);
-		for (size_t i = 0; i < 3; i++) {
-			const struct fake_file *f = fake_file_get(net->hosts[i], "/etc/rancher/node/password");
-			cr_assert(f && f->len == 33 && f->mode == 0600);
-			if (round)
-				cr_assert_str_eq(f->data, seen[i]);
-			snprintf(seen[i], sizeof(seen[i]), "%s", f->data);
-		}
-		cr_assert_str_neq(seen[0], seen[1]);
-		cr_assert_null(strstr(seen[0], TOKEN));
-		fake_net_free(net);
-	}
-}

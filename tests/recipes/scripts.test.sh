@@ -62,7 +62,7 @@ for s in $scripts; do
 	dash -n "out/release/provision/files/$s" || wrong="$wrong $s"
 done
 is "$wrong" '' 'every script is one for sh'
-used=$(grep -rho 'script[a-z_]*(h, "[a-z0-9-]*"\|script_text("[a-z0-9-]*\|run_on_disk(h, "[a-z-]*"\|files_text("[a-z]*\.sh")' provision --include='*.c' |
+used=$(grep -rho 'script[a-z_]*(h, "[a-z0-9-]*"\|on_control(h, "[a-z0-9-]*"\|script_text("[a-z0-9-]*\|run_on_disk(h, "[a-z-]*"\|files_text("[a-z]*\.sh")' provision --include='*.c' |
 	sed 's/.*("*\(h, \)*"*\([a-z0-9.-]*\).*/\2/; s/\.sh$//' | sort -u)
 is "$(for s in $used; do [ -e "provision/files/$s.sh" ] || echo "$s"; done)" '' 'every script that is run is there'
 is "$(for s in $scripts; do echo "${s%.sh}"; done | grep -vxF "$used")" '' 'every script that is there is run'
@@ -565,5 +565,261 @@ out=$(run k3s-wait k3s.service $data n1 v1 30 2>&1)
 is "$?" 1 'a unit that starts again and again is not waited for'
 like "$out" "started 3 times" 'and told'
 wait
+
+# ---- K3s: which release the binary is
+run k3s-release 1111 v1
+run k3s-release 2222 v2
+run k3s-release 1111 v1
+is "$(cat /var/lib/powerstack/k3s-release)" '1111=v1
+2222=v2' 'what was brought is recorded, newest first'
+for i in 3 4 5 6 7; do run k3s-release $i v$i; done
+is "$(wc -l </var/lib/powerstack/k3s-release)" 5 'not for ever'
+like "$(probe record:k3s-release)" '^7=v7$|=7=v7$' 'and told'
+rm -f /var/lib/powerstack/k3s-release
+
+# ---- K3s: a copy of a server's state
+cat >"$tmp/bin/systemctl" <<'SHIM'
+#!/bin/sh
+echo "systemctl $*" >>/var/log/shims
+case $1 in
+show) cat /var/log/active ;;
+stop) echo inactive >/var/log/active ;;
+start) echo active >/var/log/active ;;
+esac
+SHIM
+server=$data/server
+copies() { (cd $server/backup && echo before-*); }
+mkdir -p $server/db/snapshots $server/tls
+echo sqlite >$server/db/state.db
+echo wal >$server/db/state.db-wal
+echo big >$server/db/snapshots/old
+echo K10secret >$server/token
+chmod 0644 $server/db/state.db
+echo active >/var/log/active
+: >/var/log/shims
+run k3s-backup $data v2 run1 3
+is "$? $(cat /var/log/active)" '0 active' 'the state of a server is saved, and K3s runs again'
+is "$(grep -v show /var/log/shims)" 'systemctl stop -- k3s.service
+systemctl start --no-block -- k3s.service' 'it was stopped for that'
+is "$(cd $server/backup/before-v2 && find . -type f | sort | tr '\n' ' ')" './db/state.db ./db/state.db-wal ./token ' \
+	'datastore and token, and no other copies'
+is "$(stat -c %a $server/backup $server/backup/before-v2)" '700
+700' 'for root only'
+is "$(cat /var/lib/powerstack/k3s-backup)" "run=run1
+path=$server/backup/before-v2
+to=v2" 'where it is, is recorded'
+echo newer >$server/db/state.db
+run k3s-backup $data v2 run2 3
+is "$(cat $server/backup/before-v2/db/state.db) $(copies)" 'newer before-v2' 'again: the new state instead'
+for v in 3 4 5; do
+	touch -d "2020-01-0$v" $server/backup/before-v$((v - 1))
+	run k3s-backup $data v$v run$v 3
+done
+is "$(copies)" 'before-v3 before-v4 before-v5' 'only so many stay, the newest'
+echo inactive >/var/log/active
+: >/var/log/shims
+run k3s-backup $data v6 run6 3
+is "$? $(grep -c -e start -e stop /var/log/shims)" '0 0' 'what does not run is neither stopped nor started'
+echo active >/var/log/active
+mkdir -p "$tmp/small"
+mount -t tmpfs -o size=64k small "$tmp/small"
+mkdir -p "$tmp/small/server/db"
+head -c 40000 /dev/zero >"$tmp/small/server/db/state.db"
+: >/var/log/shims
+out=$(run k3s-backup "$tmp/small" v2 run1 3 2>&1)
+is "$? $(grep -c stop /var/log/shims)" '1 0' 'without room for the copy nothing is stopped'
+like "$out" 'no space for a copy .*needs [0-9]+ MiB' 'and that is told'
+umount "$tmp/small"
+# a copy that fails half way
+printf '#!/bin/sh\nexit 1\n' >"$tmp/bin/cp"
+chmod 755 "$tmp/bin/cp"
+run k3s-backup $data v7 run7 3 2>/dev/null
+is "$? $(cat /var/log/active) $(ls -d $server/backup/before-v7 2>/dev/null)" '1 active ' 'a copy that fails is none, and K3s runs again'
+rm -f "$tmp/bin/cp"
+mkdir -p $server/db/etcd
+cat >/usr/local/bin/k3s <<'SHIM'
+#!/bin/sh
+echo "$*" >/var/log/k3s.args
+[ ! -e /var/log/refused ] || { echo 'etcd is not healthy' >&2; exit 1; }
+while [ $# -gt 0 ]; do
+	case $1 in --dir) dir=$2 ;; --name) name=$2 ;; esac
+	shift
+done
+echo snapshot >"$dir/$name-n1-1700000000"
+SHIM
+chmod 755 /usr/local/bin/k3s
+: >/var/log/shims
+run k3s-backup $data v8 run8 3
+is "$? $(cd $server/backup/before-v8 && echo *) $(grep -c stop /var/log/shims)" '0 before-v8-n1-1700000000 token 0' \
+	"etcd is saved by K3s' own snapshot, while it runs"
+touch /var/log/refused
+out=$(run k3s-backup $data v9 run9 3 2>&1)
+is "$? $(ls -d $server/backup/before-v9 2>/dev/null)" '1 ' 'no snapshot, no copy'
+like "$out" 'no snapshot of etcd could be made: etcd is not healthy' 'and why'
+rm -rf /var/log/refused $server /var/lib/powerstack/k3s-backup
+
+# ---- K3s: what the first server does for another node
+mkdir -p /etc/rancher/k3s
+rm -f /etc/rancher/k3s/k3s.yaml
+cat >/usr/local/bin/k3s <<'SHIM'
+#!/bin/sh
+[ ! -e /var/log/refused ] || { echo 'The connection to the server was refused' >&2; exit 1; }
+echo "$*" >>/var/log/k3s.args
+case "$*" in
+*/version*) echo '{ "major": "1", "gitVersion": "v1.30.2+k3s1", "gitCommit": "x" }' ;;
+*'get node'*) cat /var/log/ready ;;
+esac
+SHIM
+run k3s-member leaving ho4 v1.30.2+k3s1 ''
+is "$?" 0 'where there is no cluster, nobody has to leave'
+touch /etc/rancher/k3s/k3s.yaml
+deleted='delete node ho4 --ignore-not-found --wait=false
+delete secret ho4.node-password.k3s -n kube-system --ignore-not-found --wait=false'
+asked() { sed -n 's/.*--request-timeout=30s //p' /var/log/k3s.args | grep delete; }
+member() { : >/var/log/k3s.args; run k3s-member "$@" 2>&1; }
+printf True >/var/log/ready
+member leaving ho4 v1.31.0+k3s1 ''
+is "$? $(asked)" "0 $deleted" 'a node that leaves is deleted, with its password'
+out=$(member joining ho4 v1.30.2+k3s1 '')
+is "$? $(asked)" '1 ' 'one that is Ready is not taken for one that is gone'
+like "$out" "node 'ho4' is Ready in the cluster, and its machine has no K3s" 'and that is told'
+printf Unknown >/var/log/ready
+member joining ho4 v1.30.2+k3s1 ''
+is "$? $(asked)" "0 $deleted" 'one that is gone makes room for the new one'
+member staying ho4 v1.30.2+k3s1 ''
+is "$? $(asked)" '0 ' 'one that stays is left alone'
+member staying ho4 v1.29.9+k3s1 ''
+is "$?" 0 'a node may be older than the servers'
+for how in joining staying; do
+	out=$(member $how ho4 v1.30.10+k3s1 '')
+	is "$? $(asked)" '1 ' "$how: but not newer"
+	like "$out" 'the servers run v1.30.2.k3s1, and no node may be newer' "$how: and that is told"
+done
+member staying ho4 v1.31.0+k3s1 force
+is "$?" 0 'unless it is forced'
+touch /var/log/refused
+out=$(member leaving ho4 v1.30.2+k3s1 '')
+is "$?" 1 'an API server that does not answer is an error'
+like "$out" 'does not answer as it should: The connection to the server was refused' 'with the reason'
+rm -f /var/log/refused /etc/rancher/k3s/k3s.yaml
+
+# ---- K3s: another token, by each of the clients that may be there
+mkdir -p $server/tls $data/agent
+hide() { # so that only the named one is found
+	for t in curl openssl python3; do
+		p=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin command -v $t) || continue
+		[ "$t" = "$1" ] || mount --bind /dev/null "$(readlink -f "$p")"
+	done
+}
+show() {
+	for t in curl openssl python3; do
+		p=/usr/bin/$t
+		! mountpoint -q "$(readlink -f $p)" || umount "$(readlink -f $p)"
+	done
+}
+first='one token with "quotes", \back and % signs'
+second='an"other\tok%en'
+if command -v openssl >/dev/null && command -v python3 >/dev/null; then
+	for ca in cluster other; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$ca" \
+			-keyout "$tmp/$ca.key" -out "$tmp/$ca.crt" 2>/dev/null
+	done
+	printf 'subjectAltName=IP:127.0.0.1\n' >"$tmp/ext"
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=k3s -keyout "$tmp/k3s.key" -out "$tmp/k3s.csr" 2>/dev/null
+	openssl x509 -req -in "$tmp/k3s.csr" -CA "$tmp/cluster.crt" -CAkey "$tmp/cluster.key" -CAcreateserial -days 2 \
+		-extfile "$tmp/ext" -out "$tmp/k3s.crt" 2>/dev/null
+	cat >"$tmp/k3s.py" <<'PY'
+import base64, http.server, json, ssl, sys
+folder, token = sys.argv[1:]
+class K3s(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self, status):
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def secret(self):
+        with open(token) as f:
+            return f.read().strip().split("::server:")[1]
+    def allowed(self, user):
+        kind, value = self.headers.get("Authorization", " ").split(" ")
+        return base64.b64decode(value).decode() == user + ":" + self.secret()
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path != "/v1-k3s/token":
+            return self.answer(404)
+        if not self.allowed("server"):
+            return self.answer(401)
+        with open(token, "w") as f:
+            f.write("K10%s::server:%s\n" % (64 * "a", json.loads(body)["newToken"]))
+        self.answer(200)
+    def do_GET(self):
+        self.answer(200 if self.path == "/v1-k3s/config" and self.allowed("node") else 401)
+    def log_message(self, *args):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 6443), K3s)
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+tls.load_cert_chain(folder + "/k3s.crt", folder + "/k3s.key")
+server.socket = tls.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+PY
+	python3 "$tmp/k3s.py" "$tmp" "$tmp/live" &
+	k3s=$!
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		: "$i"
+		perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(PeerAddr => "127.0.0.1:6443")' && break
+		sleep 0.3
+	done
+	token() { printf '%s\n' "$3" | run k3s-token "$1" "$2" 127.0.0.1 6443 2>&1; }
+	is "$(token rotate $data x; echo $?)" 0 'a server that never ran has no token to change'
+	is "$(token try $data x; echo $?)" 0 'and a node that never joined nothing to try'
+	for only in curl openssl python3; do
+		command -v $only >/dev/null || { skip "no $only here" "a token by $only"; continue; }
+		hide $only
+		printf 'K10%064d::server:%s\n' 0 "$first" >"$tmp/live"
+		cp "$tmp/live" $server/token
+		cp "$tmp/cluster.crt" $server/tls/server-ca.crt
+		cp "$tmp/cluster.crt" $data/agent/server-ca.crt
+		is "$(token rotate $data "$second"; echo $?)" 0 "$only: the cluster gets another token"
+		is "$(sed 's/.*::server://' "$tmp/live")" "$second" "$only: that one"
+		is "$(token try $data "$second"; echo $?)" 0 "$only: which it takes"
+		out=$(token try $data "$first")
+		is "$?" 1 "$only: and not the old one"
+		like "$out" "servers do not take the vault's token .status 401." "$only: which is told"
+		out=$(token rotate $data third)
+		is "$? $(sed 's/.*::server://' "$tmp/live")" "1 $second" "$only: nobody changes it with a wrong one"
+		like "$out" "K3s refuses its own token .*status 401" "$only: which is told"
+		cp "$tmp/live" $server/token
+		cp "$tmp/other.crt" $server/tls/server-ca.crt
+		out=$(token rotate $data third)
+		is "$? $(sed 's/.*::server://' "$tmp/live")" "1 $second" "$only: another cluster's server is told no token"
+		show
+	done
+	cp "$tmp/cluster.crt" $server/tls/server-ca.crt
+	if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+		for only in curl openssl python3; do
+			command -v $only >/dev/null || continue
+			hide $only
+			printf 'K10%064d::server:planted-old\n' 0 >"$tmp/live"
+			cp "$tmp/live" $server/token
+			printf 'planted-new\n' | strace -f -v -s 100000 -e trace=execve,openat -o "$tmp/trace" dash -euc \
+				"$(cat out/release/provision/files/k3s-token.sh)" powerstack rotate $data 127.0.0.1 6443
+			is "$? $(sed 's/.*::server://' "$tmp/live") $(grep -c planted "$tmp/trace")" '0 planted-new 0' \
+				"$only: neither token is in an argument, the environment or a file's name"
+			is "$(grep O_CREAT "$tmp/trace" | grep -vc '"/dev/null"')" 0 "$only: nor in a file"
+			show
+		done
+	else
+		skip 'strace does not work here' 'no token is in an argument, the environment or a file'
+	fi
+	kill $k3s
+	hide none
+	out=$(token rotate $data third)
+	is "$?" 1 'without any client'
+	like "$out" 'curl, openssl or python3 is needed' 'that is told'
+	show
+else
+	skip 'no openssl or python3 here' "another token for K3s"
+fi
+rm -rf $server
 
 done_testing

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# What the first server does for another node. $1 how, $2 node, $3 the release that it is to run, $4 "force" to
+# allow any:
+#	joining		the machine has no K3s: what the cluster remembers of a node of that name is taken out, for K3s refuses
+#			one with another password than the first time
+#	staying		only the release is looked at: no node may be newer than the servers
+#	leaving		K3s was stopped on it: it is taken out
+set -eu
+. provision/files/own.lib.sh
+how=$1 node=$2 release=$3 force=$4
+config=/etc/rancher/k3s/k3s.yaml
+# no K3s, no cluster that could remember anything
+[ "$how" != leaving ] || { [ -x /usr/local/bin/k3s ] && [ -f "$config" ]; } || exit 0
+k() {
+	out=$(timeout -k 1 40 /usr/local/bin/k3s kubectl --kubeconfig "$config" --request-timeout=30s "$@" 2>&1) ||
+		fail "the API server does not answer as it should: ${out##*"$nl"}"
+}
+if [ "$how" != leaving ] && [ "$force" != force ]; then
+	k get --raw /version
+	serves=${out#*\"gitVersion\"}
+	serves=${serves#*\"}
+	serves=${serves%%\"*}
+	case $serves in v[0-9]*) ;; *) fail "the API server does not say its version" ;; esac
+	oldest=$(printf '%s\n%s\n' "$release" "$serves" | sort -V | head -n 1)
+	[ "$oldest" = "$release" ] ||
+		fail "the servers run $serves, and no node may be newer: deploy K3s to them before, or without --limit"
+fi
+[ "$how" != staying ] || exit 0
+k get node "$node" --ignore-not-found -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+[ "$how$out" != joiningTrue ] ||
+	fail "node '$node' is Ready in the cluster, and its machine has no K3s: another machine has its name, or it went less than a minute ago; then run this again"
+k delete node "$node" --ignore-not-found --wait=false
+k delete secret "$node.node-password.k3s" -n kube-system --ignore-not-found --wait=false
