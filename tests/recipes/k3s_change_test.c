@@ -29,6 +29,7 @@ struct scene {
 };
 
 static struct scene s;		/* of the last walk */
+static char kubeconfig[60];	/* the operator's, which outlives a scene */
 static struct fake_net *net;
 static struct report report;
 static bool forced;
@@ -55,9 +56,9 @@ static void scene_open(const struct wish *w)
 	struct secret *plain = NULL;
 	char text[2400], entries[300];
 	const char *version = w->version ? w->version : "v1.30.2+k3s1";
-	snprintf(s.dir, sizeof(s.dir), "/tmp/powerstack-change.XXXXXX");
+	snprintf(s.dir, sizeof(s.dir), "/dev/shm/powerstack-change.XXXXXX");
 	cr_assert(mkdtemp(s.dir));
-	/* a release is known by its bytes */
+	/* a release is known by its bytes. In memory: what is put there is synced each time. */
 	write_file(s.dir, "k3s", version);
 	write_file(s.dir, "k3s-airgap-images-amd64.tar.zst", version);
 	int n = snprintf(text, sizeof(text),
@@ -78,9 +79,9 @@ static void scene_open(const struct wish *w)
 			 "    k3s_version: %s\n"
 			 "    token: \"{{ ansible_vault.token }}\"\n"
 			 "    airgap_dir: %s\n"
-			 "    kubeconfig: %s/kubeconfig\n",
+			 "    kubeconfig: %s\n",
 			 w->ho1_ip ? w->ho1_ip : "192.168.0.104", w->servers ? w->servers : "",
-			 w->ho3_args ? w->ho3_args : "", version, s.dir, s.dir);
+			 w->ho3_args ? w->ho3_args : "", version, s.dir, kubeconfig);
 	cr_assert(n > 0 && (size_t)n < sizeof(text));
 	char path[100];
 	snprintf(path, sizeof(path), "%s/inventory.yml", s.dir);
@@ -149,15 +150,24 @@ static int walk(enum walk way, const struct wish *w)
 	return report_exit(&report, way);
 }
 
+static void begin(void)
+{
+	snprintf(kubeconfig, sizeof(kubeconfig), "/dev/shm/powerstack-change-%d.kubeconfig", (int)getpid());
+}
+
 static void end(void)
 {
+	char backup[80];
+	unlink(kubeconfig);
+	snprintf(backup, sizeof(backup), "%s.powerstack-backup", kubeconfig);
+	unlink(backup);
 	report_clear(&report);
 	strv_clear(&said);
 	fake_net_free(net);
 	scene_close();
 }
 
-TestSuite(k3s_change, .fini = end, .timeout = 900);
+TestSuite(k3s_change, .init = begin, .fini = end, .timeout = 900);
 
 #define W(...) (&(const struct wish){ __VA_ARGS__ })
 
