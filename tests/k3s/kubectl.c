@@ -42,6 +42,12 @@ static struct json_object *first(struct json_object *o, const char *list, const 
 	return o && json_object_array_length(o) ? sub(json_object_array_get_idx(o, 0), of) : NULL;
 }
 
+// What KEY-data holds, or the file that KEY names; NULL when neither is there.
+static char *pem(struct json_object *o, const char *key) {
+	const char *data = text(o, strf("%s-data", key)), *file = text(o, key);
+	return data ? base64_decode(data, NULL) : file ? file_read(file, NULL) : NULL;
+}
+
 static struct peer peer_of(const char *path) {
 	struct peer p = { 0 };
 	size_t at = 0;
@@ -49,8 +55,8 @@ static struct peer peer_of(const char *path) {
 	if (!config && errno == EACCES)
 		fatal("Unable to read %s, please start server with --write-kubeconfig-mode or --write-kubeconfig-group to modify kube config permissions", path);
 	struct json_object *o = config ? yaml_json(config, &at) : NULL, *cluster = first(o, "clusters", "cluster"), *user = first(o, "users", "user");
-	const char *server = text(cluster, "server"), *ca = text(cluster, "certificate-authority-data");
-	const char *cert = text(user, "client-certificate-data"), *key = text(user, "client-key-data");
+	const char *server = text(cluster, "server"), *ca = pem(cluster, "certificate-authority");
+	const char *cert = pem(user, "client-certificate"), *key = pem(user, "client-key");
 	if (!server || peer_url(&p, server)) {
 		fprintf(stderr, "The connection to the server localhost:8080 was refused - did you specify the right host or port?\n");
 		exit(1);
@@ -58,8 +64,8 @@ static struct peer peer_of(const char *path) {
 	char temp[] = "/dev/shm/k3s-XXXXXX";
 	int fd = mkstemp(temp);
 	if (fd >= 0 && cert && key)
-		dprintf(fd, "%s%s", base64_decode(cert, NULL), base64_decode(key, NULL));
-	p.ctx = http_ctx(ca ? base64_decode(ca, NULL) : NULL, cert && key ? temp : NULL, temp);
+		dprintf(fd, "%s%s", cert, key);
+	p.ctx = http_ctx(ca, cert && key ? temp : NULL, temp);
 	p.name = p.host;
 	if (fd >= 0)
 		unlink(temp), close(fd);

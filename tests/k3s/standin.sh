@@ -250,6 +250,8 @@ until_like 20 '^ho2 +Ready +<none> ' "and is Ready" kubectl get nodes
 is "$(on two stat -c %a /var/lib/rancher/k3s/agent/kubelet.kubeconfig)" 600 "its kubeconfig"
 like "$(on two "$k3s" kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig get node ho2 2>&1)" '^ho2 +Ready' \
 	"with it a node sees itself"
+like "$(on two "$k3s" kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig get --raw /api/v1/nodes/ho2 2>&1)" '"kubeletVersion"' \
+	"also as the API sends it"
 like "$(on one "$k3s" kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig get node ho1 2>&1)" '^ho1 +Ready' \
 	"also on the server"
 stop two
