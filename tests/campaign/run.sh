@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # make campaign: the long fault campaigns on the lab's three machines. Every case starts from a known state,
 # breaks a run, and asks a plain re-run to converge: exit status 0, then a run with 0 changes. Prints
-# one line per case and, at the end, what did not converge. CAMPAIGN="kill-deploy cut" runs only those.
+# one line per case and, at the end, what did not converge. CAMPAIGN="kill-deploy cut faults" runs only those.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lab/lib.sh
 . tests/lab/lib.sh
+# shellcheck source=tests/campaign/faults.sh
+. tests/campaign/faults.sh
 dir=out/campaign
 out=out/campaign.log
 : >"$out"
@@ -56,14 +58,14 @@ interrupted() {
 	return 1
 }
 bare() { "$lab" reset >/dev/null 2>&1; }
-deployed() { run_ps "$dir" --json deploy >"$dir/setup.json" 2>&1; }
+deployed() { run_ps "$dir" --json deploy "${parts[@]}" >"$dir/setup.json" 2>&1; }
 
 "$lab" deps
 "$lab" up >/dev/null || exit 1
 rm -rf "$dir"
 demo_config "$dir"
 bare
-changes=$(run_ps "$dir" --json deploy --check | jq .changed)
+changes=$(run_ps "$dir" --json deploy --check "${parts[@]}" | jq .changed)
 echo "a deploy on bare machines changes $changes rows"
 
 # chain VERB...: run after run, each killed after its first change, until one has nothing left to change;
@@ -79,20 +81,20 @@ chain() {
 
 if wanted chain; then
 	bare
-	chain deploy
+	chain deploy "${parts[@]}"
 	rc=$?
 	result $rc "deploy killed (SIGKILL) $n times, after every single change, the next run goes on each time"
-	run_ps "$dir" --json verify >"$dir/verify.json" 2>&1
+	run_ps "$dir" --json verify "${parts[@]}" >"$dir/verify.json" 2>&1
 	result $? 'and verify passes'
-	chain destroy --yes
+	chain destroy --yes "${parts[@]}"
 	rc=$?
 	result $rc "destroy killed (SIGKILL) $n times, after every single change, the next run goes on each time"
 fi
 if wanted kill-deploy; then
 	for n in $(seq 1 "$changes"); do
 		bare
-		if interrupted "$n" KILL deploy; then
-			converge deploy
+		if interrupted "$n" KILL deploy "${parts[@]}"; then
+			converge deploy "${parts[@]}"
 			result $? "deploy killed (SIGKILL) after change $n of $changes, re-run converges"
 		fi
 	done
@@ -100,8 +102,8 @@ fi
 if wanted kill-destroy; then
 	for n in $(seq 1 "$changes"); do
 		deployed
-		if interrupted "$n" KILL destroy --yes; then
-			converge destroy --yes
+		if interrupted "$n" KILL destroy --yes "${parts[@]}"; then
+			converge destroy --yes "${parts[@]}"
 			result $? "destroy killed (SIGKILL) after change $n, re-run converges"
 		else
 			break
@@ -111,8 +113,8 @@ fi
 if wanted interrupt; then
 	for n in 2 7; do
 		bare
-		if interrupted "$n" TERM deploy; then
-			converge deploy
+		if interrupted "$n" TERM deploy "${parts[@]}"; then
+			converge deploy "${parts[@]}"
 			result $? "deploy interrupted (SIGTERM, as Ctrl-C) after change $n, re-run converges"
 		fi
 	done
@@ -121,10 +123,10 @@ if wanted cut; then
 	for after in 3 8 15; do
 		bare
 		(sleep "$after"; "$lab" cut ho3; sleep 40; "$lab" mend ho3) &
-		run_ps "$dir" --json deploy >"$dir/cut.json" 2>&1
+		run_ps "$dir" --json deploy "${parts[@]}" >"$dir/cut.json" 2>&1
 		rc=$?
 		wait $!
-		converge deploy
+		converge deploy "${parts[@]}"
 		result $? "management link of ho3 cut $after s into a deploy (exit status $rc), re-run converges"
 	done
 fi
@@ -133,10 +135,10 @@ if wanted power; then
 		for after in 5 20; do
 			bare
 			(sleep "$after"; "$lab" power-cycle "$node") &
-			run_ps "$dir" --json deploy >"$dir/power.json" 2>&1
+			run_ps "$dir" --json deploy "${parts[@]}" >"$dir/power.json" 2>&1
 			rc=$?
 			wait $!
-			converge deploy
+			converge deploy "${parts[@]}"
 			result $? "$node power-cycled $after s into a deploy (exit status $rc), re-run converges"
 		done
 	done
@@ -145,8 +147,11 @@ if wanted reboot; then
 	bare
 	deployed
 	"$lab" reboot
-	run_ps "$dir" --json verify >"$dir/verify.json" 2>&1
+	run_ps "$dir" --json verify "${parts[@]}" >"$dir/verify.json" 2>&1
 	result $? 'all nodes rebooted: verify passes'
+fi
+if wanted faults; then
+	faults_all
 fi
 if wanted guard; then
 	tests/lab/guard.sh 2>&1 | tee -a "$out"
