@@ -145,7 +145,8 @@ static int walk(enum walk way, const struct wish *w)
 	net->kill_at = kill_at;
 	net->kill_after = kill_after;
 	const struct run_options o = { .open = fake_open,	.open_ctx = net,     .recipes = table,
-				       .artifacts = s.artifacts, .parts = list("k3s"), .limit = limit, .force_version = forced };
+				       .artifacts = s.artifacts, .parts = list("k3s"), .limit = limit, .force_version = forced,
+				       .jobs = kill_at ? 1 : 0 };
 	cr_assert_eq(provision_run(way, s.inv, s.vault, &o, &report, &e), 0, "%s", e.msg);
 	return report_exit(&report, way);
 }

@@ -109,6 +109,8 @@ static int walk(const struct law_world *w, struct fake_net *net, enum walk walk,
 		.artifacts = w->artifacts,
 		.purge = walk == WALK_DESTROY ? w->purge : NULL,
 		.diff = diff,
+		/* one after another, so that the k-th command is the same one each time and no state is left out */
+		.jobs = net->kill_at ? 1 : 0,
 		.watcher = l ? &watcher : NULL,
 	};
 	report_clear(ret);
