@@ -95,7 +95,7 @@ struct inventory {
 	const struct keyval *extra_service_envs;
 	size_t nextra_service_envs;
 	unsigned api_port;
-	bool use_external_database, manage_firewall, user_kubectl;
+	bool use_external_database, manage_firewall;
 	struct secret_ref token;
 	const char *kubeconfig;		/* NULL: the user's own */
 	/* applications */

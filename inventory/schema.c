@@ -251,8 +251,6 @@ const struct field schema[] = {
 		  "<artifact_mirror>/HOST/PATH" },
 	{ "manage_firewall", CLUSTER(manage_firewall), .type = T_BOOL, .fallback = "yes",
 	  .example = "yes", .help = "open the needed ports when ufw or firewalld is active" },
-	{ "user_kubectl", CLUSTER(user_kubectl), .type = T_BOOL, .fallback = "yes",
-	  .example = "yes", .help = "give ansible_user a kubeconfig on the servers" },
 	{ "kubeconfig", CLUSTER(kubeconfig), .type = T_LOCAL, .example = "~/.kube/config",
 	  .help = "kubeconfig on this machine that the cluster is added to; not given: the first file of "
 		  "$KUBECONFIG, else ~/.kube/config" },
@@ -311,6 +309,8 @@ const struct field schema[] = {
 	  .help = "every node is waited for" },
 	{ "k3s_server_wait_etcd_voters", .scope = F_CLUSTER, .type = T_ANY, .flags = F_DEAD,
 	  .example = "yes", .help = "every server is waited for" },
+	{ "user_kubectl", .scope = F_CLUSTER, .type = T_ANY, .flags = F_DEAD, .example = "yes",
+	  .help = "the kubeconfig is put on this machine; on a server, 'sudo kubectl' needs none" },
 	{ "kepler_name", .scope = F_CLUSTER, .type = T_ANY, .flags = F_DEAD, .example = "kepler",
 	  .help = "the exporter is a service of the node, not a chart" },
 	{ "kepler_namespace", .scope = F_CLUSTER, .type = T_ANY, .flags = F_DEAD,

@@ -13,6 +13,11 @@ grep -E '^not ok' out/results/unit.tap
 [ $rc = 0 ] || tail -40 out/results/unit.log
 for f in out/san/*; do
 	[ -e "$f" ] || continue
+	# a skipped test: criterion's own record of it, which criterion does not free
+	if ! grep -q 'ERROR: AddressSanitizer\|runtime error' "$f" &&
+		[ "$(grep -c 'leak of .* object' "$f")" = "$(grep -c '^ *#1 .*libcriterion' "$f")" ]; then
+		continue
+	fi
 	echo "sanitizer report: $f"
 	head -40 "$f"
 	rc=1

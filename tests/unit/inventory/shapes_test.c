@@ -95,7 +95,6 @@ Test(inventory, reads_the_shape_of_k3s_ansible)
 	cr_assert_str_eq(inv->server_config_yaml,
 			 "disable:\n  - traefik\nnode-label:\n  - \"rack=r12\"\n");
 	cr_assert_not(inv->manage_firewall);
-	cr_assert(inv->user_kubectl);
 }
 
 Test(inventory, reads_the_shape_of_the_lab)
