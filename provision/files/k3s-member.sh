@@ -12,12 +12,14 @@ how=$1 node=$2 release=$3 force=$4
 config=/etc/rancher/k3s/k3s.yaml
 # no K3s, no cluster that could remember anything
 [ "$how" != leaving ] || { [ -x /usr/local/bin/k3s ] && [ -f "$config" ]; } || exit 0
+# k VERB PATH: one request (node.lib.sh says why), its answer in $out; false when there is no such thing
 k() {
-	out=$(timeout -k 1 40 /usr/local/bin/k3s kubectl --kubeconfig "$config" --request-timeout=30s "$@" 2>&1) ||
-		fail "the API server does not answer as it should: ${out##*"$nl"}"
+	out=$(timeout -k 1 40 /usr/local/bin/k3s kubectl --kubeconfig "$config" --request-timeout=30s "$1" --raw "$2" 2>&1) && return 0
+	case $out in *'(NotFound)'*) return 1 ;; esac
+	fail "the API server does not answer as it should: ${out##*"$nl"}"
 }
 if [ "$how" != leaving ] && [ "$force" != force ]; then
-	k get --raw /version
+	k get /version || fail "the API server does not say its version"
 	serves=${out#*\"gitVersion\"}
 	serves=${serves#*\"}
 	serves=${serves%%\"*}
@@ -27,8 +29,11 @@ if [ "$how" != leaving ] && [ "$force" != force ]; then
 		fail "the servers run $serves, and no node may be newer: deploy K3s to them before, or without --limit"
 fi
 [ "$how" != staying ] || exit 0
-k get node "$node" --ignore-not-found -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
-[ "$how$out" != joiningTrue ] ||
-	fail "node '$node' is Ready in the cluster, and its machine has no K3s: another machine has its name, or it went less than a minute ago; then run this again"
-k delete node "$node" --ignore-not-found --wait=false
-k delete secret "$node.node-password.k3s" -n kube-system --ignore-not-found --wait=false
+if [ "$how" = joining ] && k get "/api/v1/nodes/$node"; then
+	# the fields of a condition stand in the order of its Go type
+	case $out in *'"type":"Ready","status":"True"'*)
+		fail "node '$node' is Ready in the cluster, and its machine has no K3s: another machine has its name, or it went less than a minute ago; then run this again" ;;
+	esac
+fi
+k delete "/api/v1/nodes/$node" || :
+k delete "/api/v1/namespaces/kube-system/secrets/$node.node-password.k3s" || :

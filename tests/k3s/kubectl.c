@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// `k3s kubectl`: the real kubectl that the release carries. Without one, and for `get --raw` always
+// `k3s kubectl`: the real kubectl that the release carries. Without one, and for --raw always
 // (Go starts slowly on an emulated machine), a few verbs of our own. crictl and ctr: what they list.
 #include "k3s.h"
 #include <errno.h>
@@ -146,8 +146,8 @@ static int own(int argc, char **argv, const char *config) {
 		return -1;
 	bool get = !strcmp(words[0], "get"), del = !strcmp(words[0], "delete");
 	struct peer p = peer_of(config);
-	if (raw && get) {
-		struct answer a = http(&p, "GET", raw, "Accept: application/json, */*\r\n", NULL);
+	if (raw && (get || del)) {
+		struct answer a = http(&p, get ? "GET" : "DELETE", raw, "Accept: application/json, */*\r\n", NULL);
 		if (a.status / 100 != 2)
 			return fail(a, &p);
 		fwrite(a.body, 1, a.size, stdout);

@@ -658,6 +658,14 @@ is "$? $(ls -d $server/backup/before-v9 2>/dev/null)" '1 ' 'no snapshot, no copy
 like "$out" 'no snapshot of etcd could be made: etcd is not healthy' 'and why'
 rm -rf /var/log/refused $server /var/lib/powerstack/k3s-backup
 
+# ---- a file of the node's
+printf 'one\0two\n' >"$tmp/read me"
+run file-read "$tmp/read me" >"$tmp/was read"
+is "$? $(cmp "$tmp/read me" "$tmp/was read" 2>&1)" '0 ' 'a file is read, every byte'
+out=$(run file-read "$tmp" 2>&1)
+is "$? $out" "1 '$tmp' is no file" 'a folder is none'
+rm -f "$tmp/read me" "$tmp/was read"
+
 # ---- K3s: what the first server does for another node
 mkdir -p /etc/rancher/k3s
 rm -f /etc/rancher/k3s/k3s.yaml
@@ -667,14 +675,18 @@ cat >/usr/local/bin/k3s <<'SHIM'
 echo "$*" >>/var/log/k3s.args
 case "$*" in
 */version*) echo '{ "major": "1", "gitVersion": "v1.30.2+k3s1", "gitCommit": "x" }' ;;
-*'get node'*) cat /var/log/ready ;;
+*' get --raw /api/v1/nodes/'*)
+	[ -s /var/log/ready ] || { echo 'Error from server (NotFound): nodes "ho4" not found' >&2; exit 1; }
+	echo "{\"status\":{\"conditions\":[{\"type\":\"DiskPressure\",\"status\":\"True\"},{\"type\":\"Ready\",\"status\":\"$(cat /var/log/ready)\"}]}}" ;;
+*' delete --raw '*)
+	[ -s /var/log/ready ] || { echo 'Error from server (NotFound): not found' >&2; exit 1; } ;;
 esac
 SHIM
 run k3s-member leaving ho4 v1.30.2+k3s1 ''
 is "$?" 0 'where there is no cluster, nobody has to leave'
 touch /etc/rancher/k3s/k3s.yaml
-deleted='delete node ho4 --ignore-not-found --wait=false
-delete secret ho4.node-password.k3s -n kube-system --ignore-not-found --wait=false'
+deleted='delete --raw /api/v1/nodes/ho4
+delete --raw /api/v1/namespaces/kube-system/secrets/ho4.node-password.k3s'
 asked() { sed -n 's/.*--request-timeout=30s //p' /var/log/k3s.args | grep delete; }
 member() { : >/var/log/k3s.args; run k3s-member "$@" 2>&1; }
 printf True >/var/log/ready
@@ -686,6 +698,11 @@ like "$out" "node 'ho4' is Ready in the cluster, and its machine has no K3s" 'an
 printf Unknown >/var/log/ready
 member joining ho4 v1.30.2+k3s1 ''
 is "$? $(asked)" "0 $deleted" 'one that is gone makes room for the new one'
+: >/var/log/ready
+member joining ho4 v1.30.2+k3s1 ''
+is "$? $(asked)" "0 $deleted" 'one that the cluster never knew may join'
+member leaving ho4 v1.30.2+k3s1 ''
+is "$?" 0 'and leave'
 member staying ho4 v1.30.2+k3s1 ''
 is "$? $(asked)" '0 ' 'one that stays is left alone'
 member staying ho4 v1.29.9+k3s1 ''
