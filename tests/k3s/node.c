@@ -467,6 +467,33 @@ static int heartbeat(const struct node *n, const struct peer *api) {
 	return rc;
 }
 
+// The lease that says that somebody still looks after the node.
+static void lease(const struct node *n, const struct peer *api) {
+	static const char leases[] = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
+	struct json_object *o = json_object_new_object(), *spec = child(o, "spec");
+	char when[40], *path = strf("%s/%s", leases, n->name);
+	time_t now = time(NULL);
+	struct tm tm;
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S.000000Z", gmtime_r(&now, &tm));
+	add(spec, "holderIdentity", n->name);
+	add(spec, "renewTime", when);
+	json_object_object_add(spec, "leaseDurationSeconds", json_object_new_int(40));
+	struct answer a = http(api, "PATCH", path, "Accept: application/json\r\nContent-Type: application/merge-patch+json\r\n",
+			       json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));
+	if (a.status == 404) {
+		free(a.body);
+		add(o, "apiVersion", "coordination.k8s.io/v1");
+		add(o, "kind", "Lease");
+		add(child(o, "metadata"), "name", n->name);
+		a = http(api, "POST", leases, "Accept: application/json\r\nContent-Type: application/json\r\n",
+			 json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));
+	}
+	if (a.status / 100 != 2)
+		say("error", "failed to update lease, error: %d %.200s", a.status, a.body ? a.body : "");
+	free(a.body), free(path);
+	json_object_put(o);
+}
+
 static void kubeconfig(const struct node *n, const char *name, const char *cert) {
 	char *path = strf("%s/agent/%s.kubeconfig", n->data_dir, name);
 	char *text = strf("apiVersion: v1\nclusters:\n- cluster:\n    server: https://127.0.0.1:%d\n    certificate-authority: "
@@ -574,11 +601,13 @@ void node_run(struct node *n, const char *token, void (*joined)(struct node *)) 
 	say("info", "Running kubelet --hostname-override=%s --node-ip=%s", n->name, n->ip);
 	while (node_register(n, &server) || heartbeat(n, &server))
 		sleep(RETRY_S);
+	lease(n, &server);
 	if (joined)
 		joined(n);
 	for (;;) {
 		sleep(HEARTBEAT_S);
 		heartbeat(n, &server);
+		lease(n, &server);
 	}
 }
 

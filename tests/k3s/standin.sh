@@ -254,6 +254,7 @@ like "$(on two "$k3s" kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.ku
 	"also as the API sends it"
 like "$(on one "$k3s" kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig get node ho1 2>&1)" '^ho1 +Ready' \
 	"also on the server"
+like "$(kubectl -n kube-node-lease get lease ho2 -o 'jsonpath={.spec.renewTime}' 2>&1)" "^$(date -u +%Y-%m-%d)T" "and its lease is renewed"
 stop two
 # A reinstalled machine has another password.
 on two rm -rf /etc/rancher/node /var/lib/rancher
