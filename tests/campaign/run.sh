@@ -9,6 +9,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lab/lib.sh
 # shellcheck source=tests/campaign/faults.sh
 . tests/campaign/faults.sh
+# shellcheck source=tests/campaign/life.sh
+. tests/campaign/life.sh
 dir=out/campaign
 out=out/campaign.log
 : >"$out"
@@ -149,6 +151,9 @@ if wanted reboot; then
 	"$lab" reboot
 	run_ps "$dir" --json verify "${parts[@]}" >"$dir/verify.json" 2>&1
 	result $? 'all nodes rebooted: verify passes'
+fi
+if wanted life; then
+	life_all
 fi
 if wanted faults; then
 	faults_all

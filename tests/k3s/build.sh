@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# build.sh OUT: builds kube-apiserver and kube-controller-manager into the new directory OUT.
+# build.sh OUT: builds kube-apiserver, kube-controller-manager and kubectl into the new directory OUT.
 #
-#   kube-apiserver, kube-controller-manager   from Debian's source package "kubernetes"
-#   etcd, kubectl                             from Debian's packages "etcd-server" and "kubernetes-client",
-#                                             unpacked only, so that installing them starts no service
+#   kube-apiserver, kube-controller-manager, kubectl
+#                                             from Debian's source package "kubernetes"; Debian's own kubectl panics
+#                                             as soon as it writes a map (reflect2, below)
+#   etcd                                      from Debian's package "etcd-server", unpacked only, so that installing
+#                                             it starts no service
 #   version                                   the source's version
 #
 # The cache key is this file's hash (see apiserver.sh). A cold build takes 5 to 10 minutes on two
@@ -55,17 +57,15 @@ cd "$work"
 	export APT_CONFIG=$work/apt.conf
 	timeout 300 apt-get update -qq
 	timeout 300 apt-get source -qq --download-only kubernetes
-	timeout 300 apt-get download -qq etcd-server kubernetes-client
-) || die "cannot get the packages kubernetes, etcd-server and kubernetes-client of $suite from this machine's Debian archive"
+	timeout 300 apt-get download -qq etcd-server
+) || die "cannot get the packages kubernetes and etcd-server of $suite from this machine's Debian archive"
 
 say "unpacking $(echo kubernetes_*.dsc)"
 version=$(sed -n 's/^Version: //p' kubernetes_*.dsc)
 mkdir -p go/src/k8s.io
 dpkg-source --no-check --skip-patches -x kubernetes_*.dsc go/src/k8s.io/kubernetes >/dev/null
-for package in etcd-server kubernetes-client; do
-	dpkg-deb -x "$package"_*.deb unpacked
-done
-cp unpacked/usr/bin/etcd unpacked/usr/bin/kubectl "$out.new/"
+dpkg-deb -x etcd-server_*.deb unpacked
+cp unpacked/usr/bin/etcd "$out.new/"
 
 export GOPATH=$work/go GO111MODULE=off CGO_ENABLED=0 GOFLAGS=-p=2
 cd go/src/k8s.io/kubernetes
@@ -88,7 +88,7 @@ mkdir -p pkg/generated/openapi
 	die "openapi-gen failed"
 }
 
-say "building kube-apiserver and kube-controller-manager"
+say "building kube-apiserver, kube-controller-manager and kubectl"
 flags='-s -w'
 # --version shows the one, /version the other
 for v in component-base/version client-go/pkg/version; do
@@ -97,7 +97,7 @@ for v in component-base/version client-go/pkg/version; do
 done
 nice -n 10 go build -trimpath -o "$out.new/" \
 	-ldflags "$flags" \
-	./cmd/kube-apiserver ./cmd/kube-controller-manager
+	./cmd/kube-apiserver ./cmd/kube-controller-manager ./cmd/kubectl
 printf '%s\n' "$version" >"$out.new/version"
 [ "$("$out.new/kube-apiserver" --version)" = "Kubernetes $says" ] ||
 	die "kube-apiserver says '$("$out.new/kube-apiserver" --version)', wanted '$says'"
