@@ -225,8 +225,14 @@ is "$rc $(json drift .changed)" '0 2' 'two things drifted on ho2: two changes'
 
 step 'reboot all nodes'
 "$lab" reboot
-run_ps "$dir" verify "${parts[@]}" --json >"$work/verify2.json" 2>"$work/verify2.err"
-is $? 0 'after a reboot of all nodes everything is back by itself: verify passes'
+# A cluster takes a while to see that its nodes and pods are back.
+for _ in $(seq 12); do
+	run_ps "$dir" verify "${parts[@]}" --json >"$work/verify2.json" 2>"$work/verify2.err"
+	rc=$?
+	[ $rc != 0 ] || break
+	sleep 10
+done
+is $rc 0 'after a reboot of all nodes everything is back by itself: verify passes'
 jq -r '.checks[] | select(.status | startswith("fail")) | "# \(.id) \(.where): \(.evidence)"' "$work/verify2.json"
 to_json rebooted deploy "${parts[@]}"
 is "$rc $(json rebooted .changed)" '0 0' 'and deploy finds nothing to change'
