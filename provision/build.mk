@@ -10,7 +10,7 @@ $(O)/provision/files/%.sh: provision/files/%.sh $(FILES_LIB) provision/build.mk
 	@mkdir -p $(@D)
 	$(Q)awk 'function put(line) { if (line !~ /^[ \t]*#([ \t]|$$$$)/) print line } \
 		NR == 1 { next } \
-		/^\. provision\/files\/[a-z-]+\.lib\.sh$$/ { while ((r = (getline l < $$2)) > 0) put(l); if (r < 0) exit 1; \
+		/^\. / { while ((r = (getline l < $$2)) > 0) put(l); if (r < 0) exit 1; \
 			close($$2); next } { put($$0) }' $< >$@
 
 $(O)/provision/files/%.tmpl: provision/files/%.tmpl

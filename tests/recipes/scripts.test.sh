@@ -64,6 +64,7 @@ done
 is "$wrong" '' 'every script is one for sh'
 used=$(grep -rho 'script[a-z_]*(h, "[a-z0-9-]*"\|on_control(h, "[a-z0-9-]*"\|script_text("[a-z0-9-]*\|run_on_disk(h, "[a-z-]*"\|files_text("[a-z-]*\.sh")' provision --include='*.c' |
 	sed 's/.*("*\(h, \)*"*\([a-z0-9.-]*\).*/\2/; s/\.sh$//' | sort -u)
+is "$(grep -l '^[[:space:]]*\. ' out/release/provision/files/*.sh)" '' 'what is embedded reads no other file'
 is "$(for s in $used; do [ -e "provision/files/$s.sh" ] || echo "$s"; done)" '' 'every script that is run is there'
 is "$(for s in $scripts; do echo "${s%.sh}"; done | grep -vxF "$used")" '' 'every script that is there is run'
 # one argument of a command line holds 128 KiB, quoting included
