@@ -118,13 +118,13 @@ unit() {
 		echo "not ok 999 - unit: a sanitizer reported" >>"$results/unit.tap"
 }
 
-# What the lab's cluster needs takes minutes to build and is needed last: beside everything else, where it is in
-# the way least.
+# What the lab needs takes minutes to build and is needed last: beside everything else, where it is in the way
+# least.
 cluster_builder=
 begin_cluster_build() {
 	for s in tests/lab/*.test.sh; do
 		if wanted "$(basename "$s" .test.sh)"; then
-			setsid sh -c 'tests/lab/lab deps && nice -n 19 tests/lab/lab cluster-build' \
+			setsid sh -c 'tests/lab/lab deps && nice -n 19 tests/lab/lab image && nice -n 19 tests/lab/lab cluster-build' \
 				>"$results/cluster-build.log" 2>&1 </dev/null &
 			cluster_builder=$!
 			trap '[ -z "$cluster_builder" ] || kill -- "-$cluster_builder" 2>/dev/null' EXIT
@@ -135,7 +135,7 @@ begin_cluster_build() {
 }
 await_cluster_build() {
 	[ -n "$cluster_builder" ] || return 0
-	say "what the lab's cluster needs"
+	say "what the lab needs"
 	wait "$cluster_builder" || tail -5 "$results/cluster-build.log"
 	cluster_builder=
 }
@@ -158,7 +158,7 @@ if [ $build_failed = 0 ]; then
 	fuzz_all
 	await_cluster_build
 	for s in tests/lab/*.test.sh; do
-		[ -e "$s" ] && suite "$s" 1500
+		[ -e "$s" ] && suite "$s" 3000
 	done
 else
 	fuzz_all

@@ -256,10 +256,12 @@ if [ -n "$cluster" ]; then
 	run_ok 'the other one is as it was' cmp "$work/other.before" "$work/other.after"
 fi
 
+# K3s has its turns in the campaigns: here they would take as long as all the rest.
+base=(prereq disk nfs exporter)
 step 'deploy, killed after a step, then again'
 # kill -9 after the n-th change that it reports, then a plain re-run must converge
 killed=0
-exec_ps "$dir" deploy -v --no-progress "${parts[@]}" >"$work/killed.out" 2>&1 &
+exec_ps "$dir" deploy -v --no-progress "${base[@]}" >"$work/killed.out" 2>&1 &
 victim=$!
 for _ in $(seq 600); do
 	n=$(grep -c 'changed' "$work/killed.out")
@@ -273,7 +275,7 @@ done
 wait $victim 2>/dev/null
 is $killed 1 "deploy was killed by SIGKILL after $n changes"
 step 'a worker loses its power in the middle of the re-run'
-exec_ps "$dir" --json deploy "${parts[@]}" >"$work/power.json" 2>"$work/power.err" &
+exec_ps "$dir" --json deploy "${base[@]}" >"$work/power.json" 2>"$work/power.err" &
 runner=$!
 sleep 6
 "$lab" poweroff ho2
@@ -282,9 +284,9 @@ rc=$?
 is $rc 1 'a worker power-cycled in the middle of a deploy: exit status 1'
 is "$(jq -r '[.steps[] | select(.host != "ho2" and (.outcome // "" | test("failed|refused|unreachable")))] | length' "$work/power.json")" 0 'the other nodes finish'
 "$lab" poweron ho2
-to_json rerun deploy "${parts[@]}"
+to_json rerun deploy "${base[@]}"
 is "$rc $(json rerun .failed)" '0 0' 'the re-run completes it'
-to_json again deploy "${parts[@]}"
+to_json again deploy "${base[@]}"
 is "$rc $(json again .changed)" '0 0' 'and then nothing is left to change'
 is "$("$lab" ssh ho3 cat /mnt/data/of-the-user)" kept 'data written before destroy is still there'
 
