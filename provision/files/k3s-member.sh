@@ -4,6 +4,8 @@
 # allow any:
 #	joining		the machine has no K3s: what the cluster remembers of a node of that name is taken out, for K3s refuses
 #			one with another password than the first time
+#	rejoining	its machine has lost its password: what the cluster remembers of that is taken out, unless another
+#			machine is Ready under its name
 #	staying		only the release is looked at: no node may be newer than the servers
 #	leaving		K3s was stopped on it: it is taken out
 set -eu
@@ -29,11 +31,11 @@ if [ "$how" != leaving ] && [ "$force" != force ]; then
 		fail "the servers run $serves, and no node may be newer: deploy K3s to them before, or without --limit"
 fi
 [ "$how" != staying ] || exit 0
-if [ "$how" = joining ] && k get "/api/v1/nodes/$node"; then
+if [ "$how" != leaving ] && k get "/api/v1/nodes/$node"; then
 	# the fields of a condition stand in the order of its Go type
 	case $out in *'"type":"Ready","status":"True"'*)
-		fail "node '$node' is Ready in the cluster, and its machine has no K3s: another machine has its name, or it went less than a minute ago; then run this again" ;;
+		fail "node '$node' is Ready in the cluster, and its machine is not in it: another machine has its name, or it went less than a minute ago; then run this again" ;;
 	esac
 fi
-k delete "/api/v1/nodes/$node" || :
+[ "$how" = rejoining ] || k delete "/api/v1/nodes/$node" || :
 k delete "/api/v1/namespaces/kube-system/secrets/$node.node-password.k3s" || :

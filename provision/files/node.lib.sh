@@ -14,3 +14,11 @@ node_state() {
 		-e 's/.*"kubeletVersion":"\([^"]*\)".*/version=\1/p' \
 		-e '/"type":"InternalIP"/s/.*"address":"\([^"]*\)".*/ip=\1/p')
 }
+
+# True when what K3s said last is that its servers know this node by another password than the one in
+# /etc/rancher/node/password (pkg/nodepassword). An agent then asks again, for ever; a server ends.
+node_refused() {
+	command -v journalctl >/dev/null || return 1
+	v_last=$(journalctl -q -u k3s.service -u k3s-agent.service -t k3s -n 2 -o cat --no-pager 2>/dev/null) || return 1
+	case $v_last in *'ode password rejected'*) ;; *) return 1 ;; esac
+}

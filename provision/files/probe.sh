@@ -10,8 +10,9 @@
 #                                    memory_cgroup (yes, no) route (interface of the default route, or empty) pi (yes, no)
 # addr        an IPv4 address        "local" when it is configured here
 # iface       an address             the interface that has it
-# node        datadir:name           of K3s' node: ready (True, False, Unknown) why version ip; "not there" while this node
-#                                    has never joined a cluster
+# node        datadir:name           of K3s' node: ready (True, False, Unknown) why version ip, and refused=yes when the
+#                                    servers know another password of it; "not there" while this node has never joined
+#                                    a cluster
 # file        path                   type (f d l b c p s) mode (octal) uid gid size ctime_ns, for f: sha256 mark (yes, no:
 #                                    is one of the first two lines "# managed by powerstack")
 # text        path                   the content, up to 64 KiB
@@ -229,10 +230,10 @@ nodes() {
 		p=${p%:*}/agent/kubelet.kubeconfig
 		if ! [ -x /usr/local/bin/k3s ] || ! [ -f "$p" ]; then
 			no "$q"
-		elif node_state "$p" "${q##*:}"; then
-			yes "$q" "$v"
 		else
-			yes "$q" "ready=Unknown${nl}why=${v##*"$nl"}"
+			node_state "$p" "${q##*:}" || v="ready=Unknown${nl}why=${v##*"$nl"}"
+			case $nl$v in *"${nl}ready=True"*) ;; *) ! node_refused || v="$v${nl}refused=yes" ;; esac
+			yes "$q" "$v"
 		fi
 	done
 }

@@ -468,6 +468,12 @@ static void node_ask(const struct step *s, const struct view *v, struct probe *p
 	probe_ask(p, "node", "%s:%s", v->inv->k3s_server_location, v->host->node_name);
 }
 
+static bool is_refused(const char *node)
+{
+	char refused[8];
+	return facts_field(node, "refused", refused, sizeof(refused));
+}
+
 static int node_check(const struct step *s, const struct view *v, struct finding *ret,
 		      struct err *e)
 {
@@ -485,6 +491,9 @@ static int node_check(const struct step *s, const struct view *v, struct finding
 	facts_field(is, "why", why, sizeof(why));
 	facts_field(is, "version", version, sizeof(version));
 	facts_field(is, "ip", ip, sizeof(ip));
+	if (strcmp(ready, "True") != 0 && is_refused(is))
+		return found(ret, DRIFTED, "the node is not Ready: the servers know another password of it than "
+			     "/etc/rancher/node/password");
 	if (strcmp(ready, "True") != 0)
 		return found(ret, DRIFTED, "the node is not Ready: %s", why);
 	if (strcmp(version, v->inv->k3s_version) != 0)
@@ -503,7 +512,10 @@ static int node_apply(const struct step *s, struct hand *h, struct err *e)
 	snprintf(limit, sizeof(limit), "%d", READY_S);
 	const char *const args[] = { unit_of(h->view.host), h->view.inv->k3s_server_location,
 				     h->view.host->node_name, h->view.inv->k3s_version, limit, NULL };
-	int rc = step_script(h, "k3s-wait", args, READY_S + 60, e);
+	const char *is = facts_get(h->view.facts, NULL, NULL, "node", "%s:%s", h->view.inv->k3s_server_location,
+				   h->view.host->node_name);
+	int rc = is && is_refused(is) ? k3s_readmit_node(h, e) : 0;
+	rc = rc < 0 ? rc : step_script(h, "k3s-wait", args, READY_S + 60, e);
 	return rc < 0 ? k3s_explain(&h->view, e) : 0;
 }
 

@@ -60,6 +60,11 @@ int k3s_forget_node(struct hand *h, struct err *e)
 	return rc < 0 ? err_wrap(e, "node '%s' is still in the cluster", h->view.host->node_name) : 0;
 }
 
+int k3s_readmit_node(struct hand *h, struct err *e)
+{
+	return member(h, "rejoining", e);
+}
+
 /* ---- the release */
 
 /* What is here: the binary's own release, by what was recorded when it was brought, and the one that the cluster was last

@@ -23,6 +23,10 @@ extern const struct step_ops k3s_backup_ops;
 /* A node has left: takes its Node, and the hash of its password, out of the cluster, by the control node. */
 int k3s_forget_node(struct hand *h, struct err *e);
 
+/* The servers refuse the node, which has lost its password: takes the hash of the one they know out of the cluster, by the
+ * control node, so that they take the one that the node has now. Fails when a node of that name is Ready. */
+int k3s_readmit_node(struct hand *h, struct err *e);
+
 /* file_arg.before of the token: on the control node the cluster is given the vault's token, on the others the cluster
  * must have it already. */
 int k3s_token_before(struct hand *h, struct err *e);

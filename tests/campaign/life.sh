@@ -65,9 +65,11 @@ ho3 True 192.168.0.106 v1.30.2+k3s1" "$(members)" 'three nodes are Ready'
 
 	# --- one argument, on one node
 	sed -i 's/^\( *\)internal_ip: 192.168.0.105$/&\n\1extra_agent_args: "--kubelet-arg=max-pods=64"/' "$dir/inventory.yml"
-	life "an argument of ho2's agent" 'ho2 config' ho2
+	life "an argument of ho2's agent" 'ho2 k3s-agent/agent-service
+ho2 k3s-agent/agent-unit' ho2
 	sed -i 's/^\( *\)internal_ip: 192.168.0.105$/&\n\1node_labels: { rack: r12 }/' "$dir/inventory.yml"
-	life 'a label of ho2' 'ho2 config' ho2
+	life 'a label of ho2' 'ho2 k3s-agent/agent-service
+ho2 k3s-agent/config' ho2
 	expect r12 "$(kubectl get node ho2 -o 'jsonpath={.metadata.labels.rack}')" 'the label is on the node'
 
 	# --- a worker leaves and comes back
@@ -77,7 +79,11 @@ ho3 True 192.168.0.106 v1.30.2+k3s1" "$(members)" 'three nodes are Ready'
 ho2" "$(kubectl get nodes --no-headers -o custom-columns=N:.metadata.name)" 'it is no node of the cluster any more'
 	life 'ho3 comes back' "$(grep '^ho3 ' <<<"$all" | grep -v ' prereq/')" ho3
 	"$lab" root ho3 <<<'rm -rf /etc/rancher/node; systemctl restart --no-block k3s-agent'
-	life 'ho3 lost its node password' '' ''
+	for _ in $(seq 60); do # until its lease has run out, it counts as Ready
+		! members | grep -q '^ho3 True' || sleep 2
+	done
+	life 'ho3 lost its node password' 'ho3 k3s-agent/node' ''
+	expect 3 "$(members | grep -c ' True ')" 'every node is Ready again'
 
 	# --- another token
 	head -c 32 /dev/urandom | base64 | tr -d '+/=\n' | run_ps "$dir" vault set token

@@ -65,8 +65,9 @@ static int answer_node(struct fake_host *h, const char *about, struct buf *value
 	const struct fake_unit *server = fake_unit_get(h, "k3s.service");
 	const struct fake_unit *agent = fake_unit_get(h, "k3s-agent.service");
 	bool on = (server && server->active) || (agent && agent->active);
-	buf_addf(value, "ready=%s\nwhy=KubeletReady: as it seems\nversion=%s\nip=%s",
-		 on ? "True" : "Unknown", version, ip);
+	bool refused = fake_get(h, "k3s", "refused");
+	buf_addf(value, "ready=%s\nwhy=KubeletReady: as it seems\nversion=%s\nip=%s%s",
+		 on && !refused ? "True" : "Unknown", version, ip, refused ? "\nrefused=yes" : "");
 	return 1;
 }
 
@@ -832,6 +833,7 @@ SCRIPT(k3s_wait)
 	}
 	if (!let_in(h, c->argv[2], err))
 		return 1;
+	fake_unset(h, "k3s", "refused");
 	fake_set(h, "k3s", "version", c->argv[3]);
 	fake_set(h, "k3s", "ip", ip);
 	return 0;
@@ -867,11 +869,12 @@ SCRIPT(k3s_member)
 	if (strcmp(how, "staying") == 0)
 		return 0;
 	const char *ready = fake_get(h, "member", node);
-	if (strcmp(how, "joining") == 0 && ready && strcmp(ready, "True") == 0) {
+	if (strcmp(how, "leaving") != 0 && ready && strcmp(ready, "True") == 0) {
 		buf_addf(err, "node '%s' is Ready in the cluster\n", node);
 		return 1;
 	}
-	fake_unset(h, "member", node);
+	if (strcmp(how, "rejoining") != 0)
+		fake_unset(h, "member", node);
 	fake_unset(h, "password", node);
 	return 0;
 }

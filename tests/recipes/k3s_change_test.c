@@ -496,6 +496,22 @@ Test(k3s_change, a_worker_that_is_taken_away_leaves_the_cluster)
 	settled(W(0));
 }
 
+Test(k3s_change, a_worker_that_lost_its_password_is_admitted_again)
+{
+	deploy(W(0));
+	fake_set(ho("ho4"), "k3s", "password", "of its new disk");
+	fake_set(ho("ho4"), "k3s", "refused", "yes");
+	/* as long as the cluster has not seen that it went, another machine may have its name */
+	cr_assert_eq(walk(WALK_DEPLOY, W(0)), 1);
+	expect("ho4", "node", OUT_FAILED, "node 'ho4' is Ready in the cluster");
+	fake_set(ho("ho1"), "member", "ho4", "Unknown");
+	deploy(W(0));
+	expect_changed("ho4", "node");
+	expect_changed("ho5", "");
+	cr_assert_str_eq(fake_get(ho("ho1"), "password", "ho4"), "of its new disk");
+	settled(W(0));
+}
+
 static void install_anew(struct fake_host *h, const char *ip)
 {
 	while (h->nfiles)

@@ -555,6 +555,15 @@ like "$out" "node 'n1' is not Ready with v1 after 3 s: The connection" 'with the
 rm -f /var/log/refused
 says True KubeletReady fine v0
 like "$(run k3s-wait k3s.service $data n1 v1 1 2>&1)" 'it is Ready, but runs v0' 'nor one with another version'
+cat >"$tmp/bin/journalctl" <<'SHIM'
+#!/bin/sh
+echo 'level=info msg="Waiting to retrieve agent configuration; server is not ready: Node password rejected, duplicate hostname"'
+SHIM
+chmod +x "$tmp/bin/journalctl"
+is "$(probe node:$data:n1 | grep refused)" '' 'the journal of a node that is Ready is not asked'
+says Unknown NodeStatusUnknown 'Kubelet stopped posting node status.' v1
+like "$(probe node:$data:n1)" '^refused=yes$' 'a node whose password the servers refuse is told'
+rm "$tmp/bin/journalctl"
 (sleep 1; says True KubeletReady fine v1) &
 run k3s-wait k3s.service $data n1 v1 10
 is "$?" 0 'one that becomes Ready is'
@@ -695,10 +704,14 @@ member leaving ho4 v1.31.0+k3s1 ''
 is "$? $(asked)" "0 $deleted" 'a node that leaves is deleted, with its password'
 out=$(member joining ho4 v1.30.2+k3s1 '')
 is "$? $(asked)" '1 ' 'one that is Ready is not taken for one that is gone'
-like "$out" "node 'ho4' is Ready in the cluster, and its machine has no K3s" 'and that is told'
+like "$out" "node 'ho4' is Ready in the cluster, and its machine is not in it" 'and that is told'
 printf Unknown >/var/log/ready
 member joining ho4 v1.30.2+k3s1 ''
 is "$? $(asked)" "0 $deleted" 'one that is gone makes room for the new one'
+nl='
+'
+member rejoining ho4 v1.30.2+k3s1 ''
+is "$? $(asked)" "0 ${deleted#*"$nl"}" 'one that lost its password is forgotten by it, and stays a node'
 : >/var/log/ready
 member joining ho4 v1.30.2+k3s1 ''
 is "$? $(asked)" "0 $deleted" 'one that the cluster never knew may join'
@@ -708,7 +721,7 @@ member staying ho4 v1.30.2+k3s1 ''
 is "$? $(asked)" '0 ' 'one that stays is left alone'
 member staying ho4 v1.29.9+k3s1 ''
 is "$?" 0 'a node may be older than the servers'
-for how in joining staying; do
+for how in joining rejoining staying; do
 	out=$(member $how ho4 v1.30.10+k3s1 '')
 	is "$? $(asked)" '1 ' "$how: but not newer"
 	like "$out" 'the servers run v1.30.2.k3s1, and no node may be newer' "$how: and that is told"
