@@ -87,14 +87,21 @@ ho2" "$(kubectl get nodes --no-headers -o custom-columns=N:.metadata.name)" 'it 
 
 	# --- another token
 	head -c 32 /dev/urandom | base64 | tr -d '+/=\n' | run_ps "$dir" vault set token
-	life 'another token' "ho1 token
-ho2 token
-ho3 token" 'ho1 ho2 ho3'
+	life 'another token' "ho1 k3s-control/service
+ho1 k3s-control/token
+ho2 k3s-agent/agent-service
+ho2 k3s-agent/token
+ho3 k3s-agent/agent-service
+ho3 k3s-agent/token" 'ho1 ho2 ho3'
 	expect 3 "$(members | grep -c ' True ')" 'every node is Ready with it'
 
 	# --- an upgrade, and back
 	sed -i 's/^\( *k3s_version:\) .*/\1 v1.30.4+k3s1/' "$dir/inventory.yml"
-	life 'an upgrade' "" 'ho1 ho2 ho3'
+	life 'an upgrade' "$(
+		printf 'ho1 k3s-control/%s\n' backup binary images node release service
+		printf 'ho2 k3s-agent/%s\n' agent-service binary images node release
+		printf 'ho3 k3s-agent/%s\n' agent-service binary images node release
+	)" 'ho1 ho2 ho3'
 	expect 'ho1 v1.30.4+k3s1,ho2 v1.30.4+k3s1,ho3 v1.30.4+k3s1' "$(members | cut -d' ' -f1,4 | paste -sd,)" 'every node runs the new release'
 	sed -i 's/^\( *k3s_version:\) .*/\1 v1.30.2+k3s1/' "$dir/inventory.yml"
 	run_ps "$dir" --json deploy prereq k3s >"$dir/life.json" 2>&1
