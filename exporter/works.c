@@ -29,12 +29,14 @@ struct level {
 	struct party *parties;
 	size_t nparties, parties_cap;
 	struct index by_owner; /* workload or process -> parties; unknown groups are in none */
+	struct index by_tgid;  /* processes: the youngest that has it -> parties */
 	struct source_mark *marks;
 	size_t nmarks, marks_cap;
 	struct index by_key; /* group or process -> marks */
 	struct sums residual, retired;
 	uint64_t lost[NCOMPONENTS], lost_cpu_ns[NCOMPONENTS]; /* evidence that is nobody's */
 	uint64_t lost_last[NUSES];
+	uint64_t unseen;
 };
 
 struct gpu_last {
@@ -46,7 +48,8 @@ struct works {
 	struct level levels[NWORKS_LEVELS];
 	uint64_t tick;
 	uint64_t at_ns;			   /* of the last tick with use in it */
-	unsigned measured;
+	unsigned measured, ever_measured;
+	uint64_t used[NUSES];
 	uint64_t capacity_ns[NCOMPONENTS]; /* CPU time there was since the component was booked */
 	struct gpu_last *gpus;
 	size_t ngpus, gpus_cap;
@@ -81,37 +84,43 @@ static void index_clear(struct index *x)
 	x->n = 0;
 }
 
-static int index_put(struct index *x, uint64_t key, size_t value, struct err *e)
+/* Room for one more, so that the next index_put cannot fail. */
+static int index_room(struct index *x, struct err *e)
 {
-	if (x->n * 2 >= x->cap) {
-		struct index more = { .cap = x->cap ? x->cap * 2 : 64 };
+	if (x->n * 2 < x->cap)
+		return 0;
+	struct index more = { .cap = x->cap ? x->cap * 2 : 64 };
 
-		more.keys = calloc(more.cap, sizeof *more.keys);
-		more.at = calloc(more.cap, sizeof *more.at);
-		if (!more.keys || !more.at) {
-			free(more.keys);
-			free(more.at);
-			return err_set(e, ERR_MEMORY, "no memory for %zu workloads", x->n);
-		}
-		for (size_t i = 0; i < x->cap; i++) {
-			if (x->keys[i] == 0)
-				continue;
-			size_t at = slot_of(&more, x->keys[i]);
-
-			more.keys[at] = x->keys[i];
-			more.at[at] = x->at[i];
-			more.n++;
-		}
-		free(x->keys);
-		free(x->at);
-		*x = more;
+	more.keys = calloc(more.cap, sizeof *more.keys);
+	more.at = calloc(more.cap, sizeof *more.at);
+	if (!more.keys || !more.at) {
+		free(more.keys);
+		free(more.at);
+		return err_set(e, ERR_MEMORY, "no memory for %zu workloads", x->n);
 	}
+	for (size_t i = 0; i < x->cap; i++) {
+		if (x->keys[i] == 0)
+			continue;
+		size_t at = slot_of(&more, x->keys[i]);
+
+		more.keys[at] = x->keys[i];
+		more.at[at] = x->at[i];
+		more.n++;
+	}
+	free(x->keys);
+	free(x->at);
+	*x = more;
+	return 0;
+}
+
+/* Only after index_room, or into one that held as many before. */
+static void index_put(struct index *x, uint64_t key, size_t value)
+{
 	size_t at = slot_of(x, key);
 
 	x->n += x->keys[at] == 0;
 	x->keys[at] = key;
 	x->at[at] = value;
-	return 0;
 }
 
 /* ---- making and dropping */
@@ -137,6 +146,8 @@ void works_free(struct works *w)
 		free(l->marks);
 		free(l->by_owner.keys);
 		free(l->by_owner.at);
+		free(l->by_tgid.keys);
+		free(l->by_tgid.at);
 		free(l->by_key.keys);
 		free(l->by_key.at);
 	}
@@ -166,16 +177,31 @@ static uint64_t owner_of(const struct party *p)
 	return p->process ? p->process : p->workload;
 }
 
+static bool has_tgid(const struct party *p)
+{
+	return p->process != 0 && p->tgid != 0;
+}
+
 static int add_party(struct level *l, const struct party *like, size_t *ret, struct err *e)
 {
 	void *v = l->parties;
 	int rc = grow(&v, &l->parties_cap, l->nparties, sizeof *l->parties, e);
 
 	l->parties = v;
-	if (rc == 0 && owner_of(like) != 0)
-		rc = index_put(&l->by_owner, owner_of(like), l->nparties, e);
+	rc = rc < 0 ? rc : index_room(&l->by_owner, e);
+	rc = rc < 0 ? rc : index_room(&l->by_tgid, e);
 	if (rc < 0)
 		return rc;
+	if (owner_of(like) != 0)
+		index_put(&l->by_owner, owner_of(like), l->nparties);
+	if (has_tgid(like)) {
+		/* Numbers of processes are used again: two series of one number would be one and the same. */
+		size_t before = index_find(&l->by_tgid, like->tgid);
+
+		if (before != NONE)
+			l->parties[before].replaced = true;
+		index_put(&l->by_tgid, like->tgid, l->nparties);
+	}
 	l->parties[l->nparties] = *like;
 	*ret = l->nparties++;
 	return 0;
@@ -187,9 +213,10 @@ static int add_mark(struct level *l, uint64_t key, size_t party, size_t *ret, st
 	int rc = grow(&v, &l->marks_cap, l->nmarks, sizeof *l->marks, e);
 
 	l->marks = v;
-	rc = rc < 0 ? rc : index_put(&l->by_key, key, l->nmarks, e);
+	rc = rc < 0 ? rc : index_room(&l->by_key, e);
 	if (rc < 0)
 		return rc;
+	index_put(&l->by_key, key, l->nmarks);
 	l->marks[l->nmarks] = (struct source_mark){ .key = key, .party = party };
 	l->parties[party].members++;
 	*ret = l->nmarks++;
@@ -248,7 +275,8 @@ static void gather(const struct works *w, uint64_t evidence[NCOMPONENTS], uint64
 }
 
 /* The party that a mark feeds: found, or made; a group whose workload became known brings what it had. */
-static int party_for(struct level *l, const struct work_mark *m, size_t known, size_t *ret, struct err *e)
+static int party_for(const struct works *w, struct level *l, const struct work_mark *m, size_t known,
+		     size_t *ret, struct err *e)
 {
 	uint64_t owner = m->process ? m->process : m->workload;
 	size_t at = owner ? index_find(&l->by_owner, owner) : NONE;
@@ -258,10 +286,11 @@ static int party_for(struct level *l, const struct work_mark *m, size_t known, s
 		return 0;
 	}
 	if (at == NONE) {
-		struct party p = { .workload = m->process ? 0 : m->workload,
+		struct party p = { .workload = m->workload,
 				   .process = m->process,
 				   .cgroup = m->cgroup,
-				   .tgid = m->tgid };
+				   .tgid = m->tgid,
+				   .born_ns = w->at_ns };
 		int rc = add_party(l, &p, &at, e);
 
 		if (rc < 0)
@@ -292,10 +321,12 @@ static int use_one(struct works *w, struct level *l, const struct work_mark *m, 
 	if (key == WORK_UNKNOWN) {
 		step(l->lost_last, m->use, delta);
 		gather(w, l->lost, l->lost_cpu_ns, delta);
+		for (size_t u = 0; u < NUSES; u++)
+			w->used[u] += delta[u];
 		return 0;
 	}
 	size_t at = index_find(&l->by_key, key), party = NONE;
-	int rc = party_for(l, m, at == NONE ? NONE : l->marks[at].party, &party, e);
+	int rc = party_for(w, l, m, at == NONE ? NONE : l->marks[at].party, &party, e);
 
 	if (rc == 0 && at == NONE)
 		rc = add_mark(l, key, party, &at, e);
@@ -308,11 +339,16 @@ static int use_one(struct works *w, struct level *l, const struct work_mark *m, 
 	mark->seen = w->tick;
 	mark->gone = m->gone;
 	step(mark->last, m->use, delta);
-	for (size_t u = 0; u < NUSES; u++)
+	for (size_t u = 0; u < NUSES; u++) {
 		p->use[u] += delta[u];
+		w->used[u] += m->process ? 0 : delta[u];
+	}
 	gather(w, p->evidence, p->cpu_ns, delta);
+	p->shown = false;
 	if (m->process) {
 		p->cgroup = m->cgroup;
+		if (m->workload)
+			p->workload = m->workload;
 		memcpy(p->comm, m->comm, sizeof p->comm);
 	}
 	return 0;
@@ -323,11 +359,10 @@ static void use_gpu(struct works *w, const struct gpu_mark *m, uint64_t busy_ns)
 {
 	struct level *processes = &w->levels[WORKS_PROCESSES], *groups = &w->levels[WORKS_WORKLOADS];
 
-	for (size_t i = 0; i < processes->nparties; i++) {
-		struct party *p = &processes->parties[i];
+	size_t found = index_find(&processes->by_tgid, m->tgid);
 
-		if (p->tgid != m->tgid || p->gone)
-			continue;
+	if (found != NONE && !processes->parties[found].gone) {
+		struct party *p = &processes->parties[found];
 		size_t at = index_find(&groups->by_key, p->cgroup);
 
 		p->evidence[COMP_GPU] += busy_ns;
@@ -394,11 +429,38 @@ static void retire(struct level *l, const struct party *p)
 	}
 }
 
+/* log2 of what a party has had, so that parties can be told apart by it roughly and at no cost. */
+static unsigned magnitude(const struct party *p)
+{
+	uint64_t uj = 0;
+	unsigned bits = 0;
+
+	for (size_t m = 0; m < NMODES; m++)
+		uj += p->uj[COMP_PACKAGE][m] + p->uj[COMP_DRAM][m] + p->uj[COMP_GPU][m] + p->uj[COMP_OTHER][m];
+	for (; uj > 0; uj >>= 1)
+		bits++;
+	return bits;
+}
+
+/* The magnitude that an ended party must have to wait for somebody who looks. */
+static unsigned least_to_wait(const struct level *l)
+{
+	size_t of[65] = { 0 }, n = 0;
+	unsigned least = 65;
+
+	for (size_t i = 0; i < l->nparties; i++) {
+		if (l->parties[i].members == 0 && !l->parties[i].shown)
+			of[magnitude(&l->parties[i])]++;
+	}
+	while (least > 0 && n + of[least - 1] <= WORKS_WAITING_MAX)
+		n += of[--least];
+	return least;
+}
+
 /* Drops marks that came no more, and parties that are gone and were shown. Places change: both indexes
  * are made anew, which cannot fail because they only hold less. */
 static void sweep(struct works *w, struct level *l)
 {
-	struct err none = { 0 };
 	size_t kept = 0;
 	bool dropped = false;
 
@@ -419,14 +481,15 @@ static void sweep(struct works *w, struct level *l)
 		if (!l->marks[i].gone)
 			l->parties[l->marks[i].party].gone = false;
 	}
+	unsigned least = least_to_wait(l);
+
 	for (size_t i = 0; i < l->nparties; i++) {
 		struct party *p = &l->parties[i];
 		/* A group that was taken over by its workload is empty and goes without being shown. */
 		bool empty = owner_of(p) == 0 && p->members == 0;
 
-		if (!p->gone)
-			p->shown = false;
-		if (p->members == 0 && (p->shown || empty)) {
+		if (p->members == 0 && (p->shown || empty || p->replaced || magnitude(p) < least)) {
+			l->unseen += !p->shown && !empty;
 			retire(l, p);
 			p->members = NONE; /* marks the place */
 			dropped = true;
@@ -446,12 +509,17 @@ static void sweep(struct works *w, struct level *l)
 	l->nparties = kept;
 	index_clear(&l->by_owner);
 	index_clear(&l->by_key);
+	index_clear(&l->by_tgid);
 	for (size_t i = 0; i < l->nparties; i++) {
-		if (owner_of(&l->parties[i]) != 0)
-			(void)index_put(&l->by_owner, owner_of(&l->parties[i]), i, &none);
+		const struct party *p = &l->parties[i];
+
+		if (owner_of(p) != 0)
+			index_put(&l->by_owner, owner_of(p), i);
+		if (has_tgid(p) && !p->replaced)
+			index_put(&l->by_tgid, p->tgid, i);
 	}
 	for (size_t i = 0; i < l->nmarks; i++)
-		(void)index_put(&l->by_key, l->marks[i].key, i, &none);
+		index_put(&l->by_key, l->marks[i].key, i);
 }
 
 int works_use(struct works *w, const struct tick *now, struct err *e)
@@ -465,6 +533,7 @@ int works_use(struct works *w, const struct tick *now, struct err *e)
 	w->tick++;
 	w->at_ns = now->at_ns;
 	w->measured = now->sched.measured;
+	w->ever_measured |= now->sched.measured;
 	for (size_t c = 0; c < NCOMPONENTS; c++)
 		w->capacity_ns[c] += capacity;
 	for (size_t i = 0; i < now->nworks; i++) {
@@ -515,6 +584,8 @@ static void hand_out(struct works *w, struct level *l, enum component c, enum mo
 	}
 	for (size_t i = 0; i < n; i++) {
 		l->parties[i].uj[c][mode] += w->parts[i];
+		if (w->parts[i] > 0)
+			l->parties[i].shown = false;
 		if (fast) {
 			l->parties[i].evidence[COMP_PLATFORM] += w->parts[i];
 			l->parties[i].evidence[COMP_OTHER] += w->parts[i];
@@ -584,6 +655,26 @@ int works_each(const struct works *w, enum works_level level, int (*fn)(const st
 			return rc;
 	}
 	return 0;
+}
+
+size_t works_count(const struct works *w, enum works_level level)
+{
+	return w->levels[level].nparties;
+}
+
+const uint64_t *works_used(const struct works *w)
+{
+	return w->used;
+}
+
+unsigned works_measured(const struct works *w)
+{
+	return w->ever_measured;
+}
+
+uint64_t works_unseen(const struct works *w)
+{
+	return w->levels[WORKS_WORKLOADS].unseen + w->levels[WORKS_PROCESSES].unseen;
 }
 
 const struct sums *works_residual(const struct works *w, enum works_level level)

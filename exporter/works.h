@@ -17,6 +17,9 @@
  *
  * For each of the two levels, workloads and processes, to the microjoule and always: all accounts, those
  * of retired parties and the residual (nobody's) add up to what was booked. Accounts never step back.
+ *
+ * A party that has ended retires once it was shown as it was in the end; while nobody looks, at most
+ * WORKS_WAITING_MAX of a level wait for that, those with the most energy.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,13 +31,17 @@
 /* How far a joule is known to be idle or not; see ledger.h. */
 enum mode { MODE_DYNAMIC, MODE_IDLE, MODE_UNSPLIT, NMODES };
 
+#define WORKS_WAITING_MAX 2048
+
 struct party {
-	uint64_t workload; /* whose; 0 for a process, and for a group not known yet */
+	uint64_t workload; /* which one, or whose process; 0: not known yet */
 	uint64_t process;  /* 0 for a workload */
 	uint64_t cgroup;   /* of a process, or of a group not known yet */
 	uint32_t tgid;
 	char comm[16];
 	bool gone;	   /* ended; retires once it was shown */
+	bool replaced;	   /* a process that ended unnoticed: another one has its tgid now */
+	uint64_t born_ns;  /* the tick it came with */
 	uint64_t uj[NCOMPONENTS][NMODES];
 	uint64_t use[NUSES];
 	/* The bookkeeper's own. */
@@ -64,10 +71,17 @@ int works_book(struct works *w, enum component c, const uint64_t uj[NMODES], str
 /* Calls fn for every party of the level that has ever used anything, until it returns other than 0. */
 int works_each(const struct works *w, enum works_level level, int (*fn)(const struct party *, void *),
 	       void *arg);
+size_t works_count(const struct works *w, enum works_level level);
+/* What all of them and nobody have used so far, and which uses have ever been counted (bit per enum use). */
+const uint64_t *works_used(const struct works *w);
+unsigned works_measured(const struct works *w);
+/* Parties that retired before anybody had looked at them: more ended than may wait. */
+uint64_t works_unseen(const struct works *w);
 /* What is nobody's, and what retired parties had. */
 const struct sums *works_residual(const struct works *w, enum works_level level);
 const struct sums *works_retired(const struct works *w, enum works_level level);
-/* All parties have been shown as they are now: those that are gone retire at the next tick. */
+/* All parties have been shown as they are now: those that ended, and that nothing more comes in for,
+ * retire at the next tick. */
 void works_shown(struct works *w);
 
 #endif

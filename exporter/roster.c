@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exporter/roster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+struct entry {
+	uint64_t serial;
+	const struct workload *w; /* held */
+	bool kept;		  /* somebody's still */
+};
+
+struct roster {
+	struct entry *v; /* by serial: new ones have the highest but for rare cases */
+	size_t n, cap;
+};
+
+_Static_assert(NAMES_KERNEL == WORK_KERNEL, "the kernel's threads have one number");
+
+int roster_new(struct roster **ret, struct err *e)
+{
+	struct roster *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return err_set(e, ERR_MEMORY, "no memory for the roster of workloads");
+	*ret = r;
+	return 0;
+}
+
+void roster_free(struct roster *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n; i++)
+		workload_unref(r->v[i].w);
+	free(r->v);
+	free(r);
+}
+
+/* Where the serial is or would be. */
+static size_t place_of(const struct roster *r, uint64_t serial)
+{
+	size_t from = 0, to = r->n;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (r->v[middle].serial < serial)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+static struct entry *entry_of(const struct roster *r, uint64_t serial)
+{
+	size_t at = place_of(r, serial);
+
+	return at < r->n && r->v[at].serial == serial ? &r->v[at] : NULL;
+}
+
+const struct workload *roster_find(const struct roster *r, uint64_t serial)
+{
+	const struct entry *found = entry_of(r, serial);
+
+	return found ? found->w : NULL;
+}
+
+int roster_add(struct roster *r, const struct workload *w, struct err *e)
+{
+	size_t at = place_of(r, w->serial);
+
+	if (at < r->n && r->v[at].serial == w->serial)
+		return 0;
+	if (r->n == r->cap) {
+		size_t more = r->cap ? r->cap * 2 : 64;
+		struct entry *p = reallocarray(r->v, more, sizeof *p);
+
+		if (!p)
+			return err_set(e, ERR_MEMORY, "no memory for %zu workloads", r->n + 1);
+		r->v = p;
+		r->cap = more;
+	}
+	memmove(&r->v[at + 1], &r->v[at], (r->n - at) * sizeof *r->v);
+	r->v[at] = (struct entry){ .serial = w->serial, .w = workload_ref(w) };
+	r->n++;
+	return 0;
+}
+
+int roster_join(struct roster *r, struct names *n, struct tick *t, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < t->nworks; i++) {
+		struct work_mark *m = &t->works[i];
+		const struct workload *w = names_of(n, m->cgroup);
+		int added = w ? roster_add(r, w, e) : 0;
+
+		if (w && added == 0)
+			m->workload = w->serial;
+		rc = added < 0 ? added : rc;
+	}
+	return rc;
+}
+
+static int keep(const struct party *p, void *arg)
+{
+	struct entry *found = p->workload ? entry_of(arg, p->workload) : NULL;
+
+	if (found)
+		found->kept = true;
+	return 0;
+}
+
+void roster_keep(struct roster *r, const struct works *w)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		r->v[i].kept = false;
+	for (size_t i = 0; i < NWORKS_LEVELS; i++)
+		works_each(w, (enum works_level)i, keep, r);
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->v[i].kept)
+			r->v[kept++] = r->v[i];
+		else
+			workload_unref(r->v[i].w);
+	}
+	r->n = kept;
+}

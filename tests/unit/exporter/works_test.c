@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The lives of parties: who is shown, how long, and who another one is taken for. */
+#include "exporter/works.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define SECOND UINT64_C(1000000000)
+
+static struct works *w;
+static struct tick t;
+static struct err e;
+static uint64_t now;
+
+static void begin(void)
+{
+	cr_assert_eq(works_new(&w, &e), 0);
+	now = SECOND;
+}
+
+static void end(void)
+{
+	works_free(w);
+	tick_clear(&t);
+}
+
+static void next(void)
+{
+	now += SECOND;
+	tick_reset(&t, now);
+	t.sched = (struct sched_mark){ .there = true, .processes = true, .cpus = 1, .measured = 1u << USE_CPU_NS };
+}
+
+static void mark(uint64_t workload, uint64_t cgroup, uint64_t process, uint32_t tgid, uint64_t ns, bool gone)
+{
+	struct work_mark m = { .workload = workload, .cgroup = cgroup, .process = process, .tgid = tgid, .gone = gone,
+			       .use = { [USE_CPU_NS] = ns } };
+
+	cr_assert_eq(tick_add_work(&t, &m, &e), 0);
+}
+
+/* What was marked is used, and the package draws so much. */
+static void settle(uint64_t uj)
+{
+	cr_assert_eq(works_use(w, &t, &e), 0, "%s", e.msg);
+	cr_assert_eq(works_book(w, COMP_PACKAGE, (const uint64_t[NMODES]){ [MODE_DYNAMIC] = uj }, &e), 0);
+}
+
+struct look {
+	uint64_t workload, process;
+	const struct party *found;
+};
+
+static int look(const struct party *p, void *arg)
+{
+	struct look *l = arg;
+
+	if (p->process == l->process && (l->process || p->workload == l->workload))
+		l->found = p;
+	return 0;
+}
+
+static const struct party *party(uint64_t workload, uint64_t process)
+{
+	struct look l = { workload, process, NULL };
+
+	works_each(w, process ? WORKS_PROCESSES : WORKS_WORKLOADS, look, &l);
+	return l.found;
+}
+
+static uint64_t dynamic_uj(uint64_t workload)
+{
+	const struct party *p = party(workload, 0);
+
+	cr_assert_not_null(p);
+	return p->uj[COMP_PACKAGE][MODE_DYNAMIC];
+}
+
+/* What it drew between the last look and its end is shown before it goes; never less, never twice. */
+Test(works, the_last_joules_are_shown_before_they_go)
+{
+	begin();
+	next();
+	mark(7, 70, 0, 0, SECOND, false);
+	settle(1000);
+	works_shown(w);
+	/* it ends in this interval: told gone twice, then no more */
+	next();
+	mark(7, 70, 0, 0, 2 * SECOND, true);
+	settle(500);
+	next();
+	mark(7, 70, 0, 0, 2 * SECOND, true);
+	mark(8, 80, 0, 0, SECOND, false);
+	settle(300);
+	for (int i = 0; i < 5; i++) {
+		next();
+		mark(8, 80, 0, 0, SECOND, false);
+		settle(0);
+		cr_assert_eq(dynamic_uj(7), 1500, "nobody has seen it yet");
+		cr_assert(party(7, 0)->gone);
+	}
+	works_shown(w);
+	next();
+	mark(8, 80, 0, 0, SECOND, false);
+	settle(10);
+	cr_expect_null(party(7, 0));
+	cr_expect_eq(works_retired(w, WORKS_WORKLOADS)->uj[COMP_PACKAGE][MODE_DYNAMIC], 1500);
+	cr_expect_eq(dynamic_uj(8), 300, "and nothing more after its use ended");
+	cr_expect_eq(works_unseen(w), 0);
+	end();
+}
+
+/* Energy that is told late, of a time when it still lived, is shown too. */
+Test(works, energy_that_is_told_after_the_end_is_shown)
+{
+	begin();
+	next();
+	mark(7, 70, 0, 0, SECOND, true);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	works_shown(w);
+	next();
+	mark(7, 70, 0, 0, SECOND, true);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	next();
+	settle(900);
+	works_shown(w);
+	cr_assert_eq(dynamic_uj(7), 900);
+	next();
+	settle(0);
+	cr_expect_null(party(7, 0));
+	end();
+}
+
+/* A container that is started again under its id goes on where it was. */
+Test(works, who_comes_back_before_it_was_shown_goes_on)
+{
+	begin();
+	next();
+	mark(7, 70, 0, 0, SECOND, false);
+	settle(1000);
+	next();
+	mark(7, 70, 0, 0, SECOND, true);
+	settle(0);
+	next();
+	settle(0);
+	cr_assert(party(7, 0)->gone);
+	next();
+	mark(7, 71, 0, 0, SECOND, false); /* another group, that counts from 0 */
+	settle(50);
+	cr_expect_eq(dynamic_uj(7), 1050);
+	cr_expect_not(party(7, 0)->gone);
+	works_shown(w);
+	next();
+	mark(7, 71, 0, 0, SECOND, false);
+	settle(0);
+	cr_expect_not_null(party(7, 0));
+	end();
+}
+
+Test(works, a_number_that_is_used_again_is_another_process)
+{
+	begin();
+	next();
+	mark(7, 70, 0, 0, SECOND, false);
+	mark(7, 70, 1001, 500, SECOND, false);
+	settle(1000);
+	next();
+	mark(7, 70, 0, 0, 2 * SECOND, false);
+	mark(7, 70, 1001, 500, SECOND, true);
+	mark(7, 70, 1002, 500, SECOND, false);
+	settle(400);
+	cr_expect(party(0, 1001)->replaced);
+	cr_expect_not(party(0, 1002)->replaced);
+	cr_expect_eq(party(0, 1002)->uj[COMP_PACKAGE][MODE_DYNAMIC], 400);
+	cr_expect_eq(party(0, 1002)->workload, 7, "a process is its group's workload's");
+	for (int i = 0; i < 2; i++) {
+		next();
+		mark(7, 70, 0, 0, 2 * SECOND, false);
+		mark(7, 70, 1002, 500, SECOND, false);
+		settle(0);
+	}
+	cr_expect_null(party(0, 1001), "it can never be shown again");
+	cr_expect_eq(works_retired(w, WORKS_PROCESSES)->uj[COMP_PACKAGE][MODE_DYNAMIC], 1000);
+	end();
+}
+
+/* While nobody looks, what is kept of the dead is bounded, and the larger ones are kept. */
+Test(works, the_dead_that_nobody_looks_at_are_bounded)
+{
+	enum { N = 3 * WORKS_WAITING_MAX };
+
+	begin();
+	next();
+	mark(7, 70, 0, 0, SECOND, false);
+	for (uint64_t i = 1; i <= N; i++)
+		mark(7, 70, i << 32, (uint32_t)i, i, true);
+	settle(UINT64_C(4000000000));
+	for (int i = 0; i < 3; i++) {
+		next();
+		mark(7, 70, 0, 0, SECOND, false);
+		settle(0);
+	}
+	cr_expect_leq(works_count(w, WORKS_PROCESSES), WORKS_WAITING_MAX);
+	cr_expect_gt(works_count(w, WORKS_PROCESSES), 0);
+	cr_expect_eq(works_unseen(w), N - works_count(w, WORKS_PROCESSES));
+	cr_expect_not_null(party(0, (uint64_t)N << 32), "the largest");
+	cr_expect_null(party(0, UINT64_C(1) << 32), "the smallest");
+	works_shown(w);
+	next();
+	mark(7, 70, 0, 0, SECOND, false);
+	settle(0);
+	cr_expect_eq(works_count(w, WORKS_PROCESSES), 0);
+	end();
+}
