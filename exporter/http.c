@@ -171,7 +171,12 @@ static int compress_page(const struct page *from, struct buf *out)
 /* Closes connections that hold up pages of the past, the slowest first, until few enough are left. */
 static void bound_held(struct http *h)
 {
-	while (h->held > HTTP_HELD_MAX) {
+	uint64_t most = HTTP_HELD_MAX;
+
+	/* Whoever reads a large page needs longer than an interval: he must be able to end. */
+	for (size_t i = 0; i < NFORMATS; i++)
+		most = 2 * h->stats.page_bytes[i] > most ? 2 * h->stats.page_bytes[i] : most;
+	while (h->held > most) {
 		struct conn *worst = NULL;
 
 		for (struct conn *c = h->conns; c; c = c->next) {
@@ -406,6 +411,16 @@ static void linger(struct conn *c)
 	enter(c, PHASE_LINGER);
 }
 
+/* Is it a metrics page of the last reading? It may be freed already: only its address is looked at. */
+static bool is_current(const struct http *h, const struct page *p)
+{
+	for (enum page_format f = 0; p && f < NFORMATS; f++) {
+		if (p == h->made[f][0] || p == h->made[f][1])
+			return true;
+	}
+	return false;
+}
+
 /* All of the answer has gone to the kernel. */
 static void on_written(struct bufferevent *bev, void *arg)
 {
@@ -414,6 +429,8 @@ static void on_written(struct bufferevent *bev, void *arg)
 	(void)bev;
 	if (c->phase != PHASE_SEND)
 		return;
+	if (is_current(c->http, c->page) && c->http->pages.served)
+		c->http->pages.served(c->http->pages.arg);
 	c->page = NULL;
 	if (c->close) {
 		linger(c);

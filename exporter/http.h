@@ -26,7 +26,8 @@
 #define HTTP_SEND_S 30
 #define HTTP_IDLE_S 180
 #define HTTP_ASK_S 30 /* for a password to be looked at */
-#define HTTP_HELD_MAX (16u * 1024 * 1024) /* bytes of pages that only slow readers still need */
+/* Bytes of pages that only slow readers still need; or two pages, if these are larger. */
+#define HTTP_HELD_MAX (16u * 1024 * 1024)
 #define HTTP_SNDBUF (256 * 1024)	  /* bytes of an answer that the kernel may hold, per connection */
 #define HTTP_RCVBUF (32 * 1024)
 
@@ -43,10 +44,12 @@ extern const struct http_status http_statuses[];
 extern const size_t nhttp_statuses;
 #define HTTP_STATUSES_MAX 20
 
-/* What the pages hold. Both append to out and are called from the loop. */
+/* What the pages hold. The first two append to out; all are called from the loop. */
 struct http_pages {
 	int (*metrics)(void *arg, enum page_format format, struct buf *out, struct err *e);
 	int (*landing)(void *arg, struct buf *out, struct err *e); /* HTML */
+	/* Somebody was sent all of the metrics of the last reading. May be NULL. */
+	void (*served)(void *arg);
 	void *arg;
 };
 

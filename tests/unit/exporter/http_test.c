@@ -15,7 +15,7 @@
 struct world {
 	struct event_base *base;
 	struct http *http;
-	unsigned made[NFORMATS];
+	unsigned made[NFORMATS], served;
 	bool fails;
 	char first; /* what the page is full of */
 };
@@ -40,9 +40,14 @@ static int landing(void *arg, struct buf *out, struct err *e)
 	return buf_adds(out, "<html></html>");
 }
 
+static void served(void *arg)
+{
+	((struct world *)arg)->served++;
+}
+
 static void begin(struct world *w)
 {
-	struct http_pages pages = { metrics, landing, w };
+	struct http_pages pages = { metrics, landing, served, w };
 	struct err e = { 0 };
 
 	*w = (struct world){ .base = event_base_new(), .first = 'a' };
@@ -147,6 +152,53 @@ Test(http, a_page_is_made_once_for_all)
 	close(fd);
 	http_stats(w.http, &stats);
 	cr_expect_eq(stats.failures, 1u);
+	end(&w);
+}
+
+/* Whole metrics of the last reading, and nothing else, are what somebody has been shown. */
+Test(http, served_is_what_was_sent_whole_and_is_of_now)
+{
+	static const struct {
+		const char *request;
+		unsigned served;
+	} cases[] = {
+		{ "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 1 },
+		{ "GET /metrics HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n", 1 },
+		{ "HEAD /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 0 },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 0 },
+		{ "GET /metricsx HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 0 },
+	};
+	struct world w;
+	AUTO_BUF struct buf got;
+
+	begin(&w);
+	buf_init(&got, 16 << 20);
+	http_publish(w.http);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int fd = connect_to(&w);
+		size_t len = strlen(cases[i].request);
+
+		w.served = 0;
+		cr_assert_eq(write(fd, cases[i].request, len), (ssize_t)len);
+		buf_reset(&got);
+		read_all(&w, fd, &got);
+		cr_expect_eq(w.served, cases[i].served, "%s", cases[i].request);
+		close(fd);
+	}
+	/* One that goes away in the middle, and one that is still reading when there is a new reading. */
+	int away = connect_to(&w), late = connect_to(&w);
+
+	w.served = 0;
+	ask(away, "Connection: close\r\n");
+	ask(late, "Connection: close\r\n");
+	turn(&w);
+	close(away);
+	turn(&w);
+	http_publish(w.http);
+	buf_reset(&got);
+	cr_expect_gt(read_all(&w, late, &got), PAGE);
+	cr_expect_eq(w.served, 0u);
+	close(late);
 	end(&w);
 }
 
