@@ -14,7 +14,6 @@ static int set_option(const struct env_name *row, const char *value, const struc
 	return opts_set(into->options, row->option, value, e);
 }
 
-
 static int seconds(const char *value, char *ret, size_t size, struct err *e)
 {
 	size_t digits = strspn(value, "0123456789");
@@ -87,6 +86,15 @@ const struct env_name env_names[] = {
 	SET("PROC_DIR", set_option, "path.procfs", "as --path.procfs"),
 	SET("KEPLER_LOG_LEVEL", set_verbosity, "log.level", "as --log.level; a number: 5 and more is debug"),
 	SET("ENABLE_MSR", set_option, "enable-msr", "true: as --enable-msr"),
+	SET("ENABLE_PROCESS_METRICS", set_option, "metrics.processes", "true: as --metrics.processes; else not"),
+	SET("EXPOSE_CONTAINER_METRICS", set_option, "metrics.containers", "true: as --metrics.containers; else not"),
+	SET("EXPOSE_VM_METRICS", set_option, "metrics.vms", "true: as --metrics.vms; else not"),
+	SET("EXPOSE_COMPONENT_POWER", set_option, "metrics.components", "true: as --metrics.components; else not"),
+	SET("EXPOSE_HW_COUNTER_METRICS", set_option, "metrics.hardware-counters",
+	    "true: as --metrics.hardware-counters; else not"),
+	SET("EXPOSE_IRQ_COUNTER_METRICS", set_option, "metrics.irq-counters",
+	    "true: as --metrics.irq-counters; else not"),
+	SET("EXPOSE_BPF_METRICS", set_option, "metrics.bpf", "true: as --metrics.bpf; else not"),
 	READ("NODE_NAME", "label instance; the host's name without it"),
 	READ("CPU_ARCH_OVERRIDE", "label cpu_architecture; found out without it"),
 	READ("NODE_IP", "where the kubelet is, unless the configuration says so"),
@@ -96,6 +104,7 @@ const struct env_name env_names[] = {
 	SET("REDFISH_SKIP_SSL_VERIFY", set_redfish_verify, NULL,
 	    "true: any certificate of the configured BMC is taken"),
 
+	UNUSED("EXPOSE_ESTIMATED_IDLE_POWER_METRICS", "idle energy is shown wherever it can be told"),
 	UNUSED("ENABLE_EBPF_CGROUPID", "control groups are always told apart by their ids"),
 	UNUSED("ENABLE_QAT", "Kepler 0.7.12 ignores it too"),
 	UNUSED("ENABLE_API_SERVER", "pods come from the kubelet of the node, never from the API server"),

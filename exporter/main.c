@@ -56,12 +56,14 @@
 #include "exporter/loop.h"
 #include "exporter/metrics.h"
 #include "exporter/metrics_v2.h"
+#include "exporter/metrics_works.h"
 #include "exporter/names/names.h"
 #include "exporter/notify.h"
 #include "exporter/number.h"
 #include "exporter/options.h"
 #include "exporter/page.h"
 #include "exporter/report.h"
+#include "exporter/roster.h"
 #include "exporter/source.h"
 #include "exporter/tls.h"
 #include "exporter/web_config.h"
@@ -81,12 +83,13 @@ struct app {
 	struct http *http;
 	struct sampler sampler;
 	struct ledger *ledger;
+	struct roster *roster;
 	struct tick tick;
 	struct facts facts;
 	struct rates rates;
 	struct self self;
 	uint64_t last_tick_ns;
-	uint64_t started_ms; /* since 1970 */
+	uint64_t started_ms, started_ns; /* since 1970, and on the clock of ticks */
 	uint64_t patience_ns;	/* --once and --check wait for peers until then */
 	enum proof proof;
 	size_t meters_told;	/* number of meters last logged */
@@ -206,13 +209,15 @@ static void count_fds(struct self *self)
 		self->max_fds = limit.rlim_cur;
 }
 
-/* What only --metrics.v2 shows, after a tick. */
+/* What is shown besides counters, after a tick. */
 static void take_rates(struct app *a, uint64_t now)
 {
 	char path[PATH_MAX], text[512];
 	struct err none = { 0 };
 
 	rates_take(&a->rates, a->ledger, now);
+	if (!a->options.metrics_v2)
+		return;
 	snprintf(path, sizeof path, "%s/stat", a->options.procfs);
 	if (number_text(path, text, sizeof text, &none) < 0)
 		text[0] = '\0';
@@ -241,13 +246,14 @@ static int take_tick(struct app *a, struct err *e)
 	a->last_tick_ns = now;
 	names_tick(a->names, now);
 	sampler_read(&a->sampler, now, &a->tick);
+	int joined = roster_join(a->roster, a->names, &a->tick, e);
 	int rc = ledger_settle(a->ledger, &a->tick, e);
 
-	ledger_shown(a->ledger); /* no page has accounts of workloads yet: none waits to be shown */
+	rc = rc < 0 ? rc : joined;
+	roster_keep(a->roster, ledger_works(a->ledger));
 	a->self.sample_ns += tick_now_ns() - now;
 	a->self.ticks++;
-	if (a->options.metrics_v2)
-		take_rates(a, now);
+	take_rates(a, now);
 	a->self.meters = a->tick.nmarks;
 	return rc;
 }
@@ -258,10 +264,13 @@ static struct view view_of(const struct app *a)
 			      .self = &a->self,
 			      .sampler = &a->sampler,
 			      .ledger = a->ledger,
+			      .roster = a->roster,
 			      .tick = &a->tick,
-			      .rates = a->options.metrics_v2 ? &a->rates : NULL,
+			      .rates = &a->rates,
+			      .hidden = options_hidden(&a->options),
 			      .now_ns = tick_now_ns(),
-			      .created_ms = a->started_ms };
+			      .created_ms = a->started_ms,
+			      .created_ns = a->started_ns };
 }
 
 /* The metrics page of the last tick. */
@@ -277,6 +286,7 @@ static int render(struct app *a, enum page_format format, struct buf *out, struc
 	struct view view = view_of(a);
 	int rc = page_render(&view, format, metrics, nmetrics, out, e);
 
+	rc = rc < 0 ? rc : page_render(&view, format, metrics_works, nmetrics_works, out, e);
 	if (rc == 0 && a->options.metrics_v2)
 		rc = page_render(&view, format, metrics_v2, nmetrics_v2, out, e);
 	rc = rc < 0 ? rc : page_end(format, out, e);
@@ -293,6 +303,12 @@ static int serve_metrics(void *arg, enum page_format format, struct buf *out, st
 	return rc;
 }
 
+/* Who has ended has been shown with all that it drew, and may go. */
+static void on_served(void *arg)
+{
+	ledger_shown(((struct app *)arg)->ledger);
+}
+
 static int serve_landing(void *arg, struct buf *out, struct err *e)
 {
 	struct app *a = arg;
@@ -307,8 +323,9 @@ static void on_tick(void *arg)
 	struct err e = { 0 };
 
 	if (take_tick(a, &e) < 0) {
-		SAY(a, LOG_LEVEL_ERROR, "interval lost", "reason", e.msg);
-		return;
+		SAY(a, LOG_LEVEL_ERROR, "interval not taken in whole", "reason", e.msg);
+		if (!a->ready)
+			return;
 	}
 	http_publish(a->http);
 	say_meters(a);
@@ -400,12 +417,13 @@ static void reload(struct app *a)
 	}
 	if (!same_text(o.meters.components, a->options.meters.components) ||
 	    !same_text(o.meters.platform, a->options.meters.platform) ||
-	    o.meters.msr != a->options.meters.msr ||
+	    o.meters.msr != a->options.meters.msr || o.show.processes != a->options.show.processes ||
 	    !same_text(o.listen_address, a->options.listen_address) ||
 	    !same_text(o.telemetry_path, a->options.telemetry_path) ||
 	    !same_text(o.sysfs, a->options.sysfs) || !same_text(o.procfs, a->options.procfs) ||
 	    !same_text(o.rootfs, a->options.rootfs))
-		SAY(a, LOG_LEVEL_WARN, "addresses, paths and the choice of meters change with a restart only");
+		SAY(a, LOG_LEVEL_WARN, "addresses, paths, the choice of meters and whether processes are told apart change "
+		    "with a restart only");
 	a->options.log_level = o.log_level;
 	a->options.log_format = o.log_format;
 	if (o.metrics_v2 && !a->options.metrics_v2)
@@ -413,6 +431,8 @@ static void reload(struct app *a)
 	else if (!o.metrics_v2)
 		facts_clear(&a->facts);
 	a->options.metrics_v2 = o.metrics_v2;
+	o.show.processes = a->options.show.processes;
+	a->options.show = o.show;
 	if (o.interval_ns != a->options.interval_ns) {
 		a->options.interval_ns = o.interval_ns;
 		loop_change(a->ticker, o.interval_ns);
@@ -479,6 +499,7 @@ static int print_metrics(struct err *e)
 	buf_init(&text, PAGE_MAX);
 	int rc = page_document(metrics, nmetrics, &text, e);
 
+	rc = rc < 0 ? rc : page_document(metrics_works, nmetrics_works, &text, e);
 	buf_adds(&text, "\nWith --metrics.v2 also:\n\n");
 	rc = rc < 0 ? rc : page_document(metrics_v2, nmetrics_v2, &text, e);
 	if (rc == 0)
@@ -566,7 +587,8 @@ static int run_server(struct app *a, struct err *e)
 {
 	uint64_t watchdog = notify_watchdog_ns();
 	struct loop_timer *timer = NULL;
-	struct http_pages pages = { .metrics = serve_metrics, .landing = serve_landing, .arg = a };
+	struct http_pages pages = { .metrics = serve_metrics, .landing = serve_landing, .served = on_served,
+				    .arg = a };
 	int rc = http_new(loop_base(a->loop), a->options.listen_address, a->options.telemetry_path, &pages,
 			  &a->http, e);
 
@@ -593,6 +615,7 @@ static int run(struct app *a, struct err *e)
 	int rc = loop_new(&a->loop, e);
 
 	rc = rc < 0 ? rc : ledger_new(&a->ledger, e);
+	rc = rc < 0 ? rc : roster_new(&a->roster, e);
 	if (rc < 0)
 		return rc;
 	if (client_new(loop_base(a->loop), &a->client, &why) < 0)
@@ -602,10 +625,11 @@ static int run(struct app *a, struct err *e)
 			       .rootfs = a->options.rootfs,
 			       .config = a->config,
 			       .meters = &a->options.meters,
+			       .processes = a->options.show.processes,
 			       .base = loop_base(a->loop),
 			       .client = a->client };
 
-	rc = names_new(&roots, false, &a->names, e);
+	rc = names_new(&roots, true, &a->names, e);
 	if (rc < 0)
 		return rc;
 	roots.names = a->names;
@@ -636,6 +660,7 @@ static void release(struct app *a)
 	http_free(a->http);
 	loop_free(a->loop);
 	ledger_free(a->ledger);
+	roster_free(a->roster);
 	tick_clear(&a->tick);
 	facts_clear(&a->facts);
 	if (a->config != a->boot)
@@ -659,6 +684,7 @@ int main(int argc, char **argv)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
+	a->started_ns = tick_now_ns();
 	a->started_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	a->argc = argc;
 	a->argv = argv;

@@ -9,9 +9,14 @@
 
 /* ---- labels */
 
-static const char *const mode_names[NMODES] = {
-	[MODE_DYNAMIC] = "dynamic", [MODE_IDLE] = "idle", [MODE_UNSPLIT] = "unsplit"
-};
+const char *mode_name(enum mode mode)
+{
+	static const char *const names[NMODES] = {
+		[MODE_DYNAMIC] = "dynamic", [MODE_IDLE] = "idle", [MODE_UNSPLIT] = "unsplit"
+	};
+
+	return names[mode];
+}
 
 static const char *label_package(const struct subject *s)
 {
@@ -25,7 +30,7 @@ static const char *label_instance(const struct subject *s)
 
 static const char *label_mode(const struct subject *s)
 {
-	return mode_names[s->mode];
+	return mode_name(s->mode);
 }
 
 static const char *source_name(const struct subject *s, unsigned index)
@@ -82,6 +87,39 @@ static const char *label_gathering(const struct subject *s)
 static const char *label_cpu(const struct subject *s)
 {
 	return s->view->facts->cpu;
+}
+
+static const char *label_bpf(const struct subject *s)
+{
+	(void)s;
+	return "bpf";
+}
+
+/* kepler_node_energy_stat: the features and the targets of a power model. */
+static const struct {
+	const char *name;
+	enum use use;	/* or NUSES: of a component, or the time itself */
+	int component;	/* or COMP_NONE */
+	unsigned per_unit; /* so many of what is counted are a thousandth of the unit shown; 0: it is 1000 to one */
+} node_stats[] = {
+	{ "interval_seconds", NUSES, COMP_NONE, 1000000 },
+	{ "bpf_cpu_time_us", USE_CPU_NS, COMP_NONE, 1 },
+	{ "cpu_cycles", USE_CYCLES, COMP_NONE, 0 },
+	{ "cpu_instructions", USE_INSTRUCTIONS, COMP_NONE, 0 },
+	{ "cache_miss", USE_LLC_MISSES, COMP_NONE, 0 },
+	{ "package_joules", NUSES, COMP_PACKAGE, 1000 },
+	{ "core_joules", NUSES, COMP_CORE, 1000 },
+	{ "uncore_joules", NUSES, COMP_UNCORE, 1000 },
+	{ "dram_joules", NUSES, COMP_DRAM, 1000 },
+	{ "gpu_joules", NUSES, COMP_GPU, 1000 },
+	{ "platform_joules", NUSES, COMP_PLATFORM, 1000 },
+	{ "other_joules", NUSES, COMP_OTHER, 1000 },
+};
+const size_t nnode_stats = COUNT(node_stats);
+
+static const char *label_stat(const struct subject *s)
+{
+	return node_stats[s->stat].name;
 }
 
 struct first_source {
@@ -157,6 +195,13 @@ static const struct label node_labels[] = { { "package", label_package },
 					    { "instance", label_instance },
 					    { "mode", label_mode },
 					    { "source", label_account_source },
+					    { NULL, NULL } };
+static const struct label node_use_labels[] = { { "instance", label_instance },
+						{ "source", label_bpf },
+						{ NULL, NULL } };
+static const struct label stat_labels[] = { { "instance", label_instance },
+					    { "cpu_architecture", label_cpu },
+					    { "stat", label_stat },
 					    { NULL, NULL } };
 static const struct label info_labels[] = { { "cpu_architecture", label_cpu },
 					    { "components_power_source", label_components_source },
@@ -298,13 +343,43 @@ static bool sched_cgroups(const struct subject *s, uint64_t *ret)
 	return s->view->tick->sched.there;
 }
 
+static bool node_stat(const struct subject *s, uint64_t *ret)
+{
+	const struct rates *r = s->view->rates;
+	enum use use = node_stats[s->stat].use;
+	unsigned per_unit = node_stats[s->stat].per_unit;
+	uint64_t counted = 0;
+
+	if (!r || r->interval_ns == 0)
+		return false;
+	if (use != NUSES) {
+		if (!(works_measured(ledger_works(s->view->ledger)) & 1u << use))
+			return false;
+		counted = r->used[use];
+	} else if (node_stats[s->stat].component == COMP_NONE) {
+		counted = r->interval_ns;
+	} else {
+		const struct component_sum *sum = &r->sums[node_stats[s->stat].component];
+
+		if (!sum->rated)
+			return false;
+		for (enum mode m = 0; m < NMODES; m++)
+			counted += sum->step_uj[m];
+	}
+	*ret = per_unit ? counted / per_unit : counted * 1000;
+	return true;
+}
+
 /* ---- rows */
 
 #define NODE(NAME, COMPONENT, HELP)                                                            \
-	{ "kepler_node_" NAME "_joules_total", METRIC_COUNTER, HELP, PER_ACCOUNT, node_labels, 6, \
-	  account_uj, COMPONENT }
+	{ "kepler_node_" NAME "_joules_total", METRIC_COUNTER, HELP, PER_ACCOUNT, NULL,       \
+	  node_labels, 6, account_uj, COMPONENT, 0 }
+#define NODE_TIME(UNIT, DECIMALS, HELP)                                                               \
+	{ "kepler_node_bpf_cpu_time_" UNIT "_total", METRIC_COUNTER, HELP, PER_EXPORTER, NULL,        \
+	  node_use_labels, DECIMALS, sched_busy_ns, COMP_NONE, TOPIC_BPF }
 #define SELF(NAME, TYPE, HELP, PER, LABELS, DECIMALS, VALUE) \
-	{ "powerstack_exporter_" NAME, TYPE, HELP, PER, LABELS, DECIMALS, VALUE, NCOMPONENTS }
+	{ "powerstack_exporter_" NAME, TYPE, HELP, PER, NULL, LABELS, DECIMALS, VALUE, COMP_NONE, 0 }
 
 const struct metric metrics[] = {
 	NODE("core", COMP_CORE, "Energy of the processor cores, part of package, in joules"),
@@ -315,10 +390,15 @@ const struct metric metrics[] = {
 	NODE("platform", COMP_PLATFORM, "Energy of the whole machine, in joules"),
 	NODE("uncore", COMP_UNCORE,
 	     "Energy of the packages' parts outside the cores, part of package, in joules"),
-	{ "kepler_node_info", METRIC_INFO, "What measures this node; always 1", PER_EXPORTER, info_labels,
-	  0, one, NCOMPONENTS },
+	{ "kepler_node_info", METRIC_INFO, "What measures this node; always 1", PER_EXPORTER, NULL,
+	  info_labels, 0, one, COMP_NONE, 0 },
+	NODE_TIME("ms", 6, "On-CPU time of all tasks but the idle ones, in milliseconds"),
+	NODE_TIME("us", 3, "On-CPU time of all tasks but the idle ones, in microseconds; the older name"),
+	{ "kepler_node_energy_stat", METRIC_GAUGE,
+	  "What the node used and drew over the last interval, to the thousandth: what power models learn from",
+	  PER_STAT, NULL, stat_labels, 3, node_stat, COMP_NONE, 0 },
 	{ "kepler_exporter_build_info", METRIC_INFO, "Version of this exporter; always 1", PER_EXPORTER,
-	  build_labels, 0, one, NCOMPONENTS },
+	  NULL, build_labels, 0, one, COMP_NONE, 0 },
 
 	SELF("energy_meters", METRIC_GAUGE,
 	     "Energy counters read in the last interval; 0: this machine shows no meter", PER_EXPORTER,
@@ -376,6 +456,6 @@ const struct metric metrics[] = {
 	SELF("resident_memory_bytes", METRIC_GAUGE, "Resident memory of this exporter", PER_EXPORTER, NULL,
 	     0, self_resident_bytes),
 	{ "promhttp_metric_handler_errors_total", METRIC_COUNTER, "Pages that could not be made",
-	  PER_EXPORTER, cause_labels, 0, self_failures, NCOMPONENTS },
+	  PER_EXPORTER, NULL, cause_labels, 0, self_failures, COMP_NONE, 0 },
 };
 const size_t nmetrics = COUNT(metrics);

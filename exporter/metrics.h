@@ -13,6 +13,7 @@
 #include "exporter/ledger.h"
 #include "exporter/prom.h"
 #include "exporter/rates.h"
+#include "exporter/roster.h"
 #include "exporter/source.h"
 
 /* What does not change while the exporter runs. */
@@ -44,11 +45,38 @@ struct view {
 	const struct self *self;
 	const struct sampler *sampler;
 	const struct ledger *ledger;
+	const struct roster *roster;	/* whose accounts the ledger has */
 	const struct tick *tick;	/* the last one */
-	const struct rates *rates;	/* with --metrics.v2 */
+	const struct rates *rates;	/* NULL: none are taken */
+	unsigned hidden;		/* bit per enum topic that is not to be shown */
 	uint64_t now_ns;
 	uint64_t created_ms;		/* since 1970: when the counters were 0 (_created) */
+	uint64_t created_ns;		/* the same on the clock of ticks */
 };
+
+/* What of a row can be left out by an option; a row may be of several. */
+enum topic {
+	TOPIC_CONTAINER = 1,
+	TOPIC_PROCESS = 2,
+	TOPIC_VM = 4,
+	TOPIC_COMPONENTS = 8,	/* energy by component, for workloads */
+	TOPIC_HARDWARE = 16,	/* PMU counters */
+	TOPIC_IRQ = 32,
+	TOPIC_BPF = 64,		/* other use than these two */
+};
+
+/* What a page shows of a component, or of COMP_TOTAL: whether anything measures it, how far it is
+ * split, and whose meter it is. */
+struct measured {
+	bool there;
+	unsigned modes;	 /* bit per mode that any account has */
+	unsigned source; /* of the first account */
+};
+
+/* In the place of a component: what Kepler adds up, package + dram + gpu + other. */
+#define COMP_TOTAL NCOMPONENTS
+/* No component. */
+#define COMP_NONE (NCOMPONENTS + 1)
 
 /* What one series is about; which members are set follows from the row's level. */
 struct subject {
@@ -56,7 +84,13 @@ struct subject {
 	const struct account *account;
 	enum mode mode;
 	const struct source *source;
-	enum component component;	/* PER_FEED, with source */
+	enum component component;	/* PER_FEED, with source; PER_UNLISTED */
+	const struct measured *measured; /* of the row's component */
+	const struct party *party;	/* a workload or a process; what is nobody's */
+	const struct workload *workload; /* which one, or whose process */
+	const struct sums *unlisted;	/* PER_UNLISTED, of this level */
+	enum works_level level;
+	size_t stat;			/* PER_STAT: row of node_stats */
 	const struct zone *zone;
 	const struct zone_book *book;
 	const struct program_mark *program;
@@ -67,8 +101,23 @@ struct subject {
 };
 
 /* What a row is repeated over. */
-enum per { PER_EXPORTER, PER_ACCOUNT, PER_SOURCE, PER_FEED, PER_ZONE, PER_PROGRAM, PER_ANSWER, PER_FORMAT,
-	   PER_SUM, PER_CPU };
+enum per {
+	PER_EXPORTER,
+	PER_ACCOUNT,
+	PER_SOURCE,
+	PER_FEED,
+	PER_ZONE,
+	PER_PROGRAM,
+	PER_ANSWER,
+	PER_FORMAT,
+	PER_SUM,
+	PER_CPU,
+	PER_CONTAINER, /* every workload, and what is nobody's as one more */
+	PER_VM,
+	PER_PROCESS,
+	PER_UNLISTED, /* level, component and mode */
+	PER_STAT,
+};
 
 struct label {
 	const char *name;
@@ -80,12 +129,22 @@ struct metric {
 	enum metric_type type;
 	const char *help;
 	enum per per;
-	const struct label *labels;	/* ended by a NULL name; NULL for none */
+	const struct label *who;	/* the first labels: those that tell one subject of a row from
+					 * another, made once for all rows. NULL: none */
+	const struct label *labels;	/* the others. Both are ended by a NULL name */
 	unsigned decimals;		/* the value is in units of 10^-decimals: 6 for uJ, 9 for ns */
 	/* false: this subject has no such series. */
 	bool (*value)(const struct subject *, uint64_t *ret);
-	enum component component;	/* PER_ACCOUNT: whose row this is */
+	int component;			/* whose energy: an enum component, COMP_TOTAL or COMP_NONE; of
+					 * a component, a subject has a series for each mode */
+	unsigned topics;		/* bit per enum topic: shown if none of them is hidden */
 };
+
+/* The rows of kepler_node_energy_stat: see metrics.c. */
+extern const size_t nnode_stats;
+
+/* The value of label `mode`. */
+const char *mode_name(enum mode mode);
 
 extern const struct metric metrics[];
 extern const size_t nmetrics;

@@ -142,8 +142,8 @@ static bool all_uw(const struct subject *s, uint64_t *ret)
 	}
 SPLIT(active_uj, uj, MODE_DYNAMIC, true)
 SPLIT(idle_uj, uj, MODE_IDLE, true)
-SPLIT(active_uw, uw, MODE_DYNAMIC, s->sum->rated)
-SPLIT(idle_uw, uw, MODE_IDLE, s->sum->rated)
+SPLIT(active_uw, uw, MODE_DYNAMIC, s->sum->rated && s->sum->uw[MODE_UNSPLIT] == 0)
+SPLIT(idle_uw, uw, MODE_IDLE, s->sum->rated && s->sum->uw[MODE_UNSPLIT] == 0)
 
 static bool usage(const struct subject *s, uint64_t *ret)
 {
@@ -172,9 +172,9 @@ static bool started(const struct subject *s, uint64_t *ret)
 /* ---- rows */
 
 #define ZONE(NAME, TYPE, HELP, VALUE) \
-	{ "kepler_node_cpu_" NAME, TYPE, HELP, PER_SUM, zone_labels, 6, VALUE, NCOMPONENTS }
+	{ "kepler_node_cpu_" NAME, TYPE, HELP, PER_SUM, NULL, zone_labels, 6, VALUE, COMP_NONE, 0 }
 #define SELF(NAME, TYPE, HELP, DECIMALS, VALUE) \
-	{ "process_" NAME, TYPE, HELP, PER_EXPORTER, NULL, DECIMALS, VALUE, NCOMPONENTS }
+	{ "process_" NAME, TYPE, HELP, PER_EXPORTER, NULL, NULL, DECIMALS, VALUE, COMP_NONE, 0 }
 
 const struct metric metrics_v2[] = {
 	ZONE("joules_total", METRIC_COUNTER, "Energy of the zone over all packages, in joules", all_uj),
@@ -184,11 +184,11 @@ const struct metric metrics_v2[] = {
 	ZONE("idle_joules_total", METRIC_COUNTER, "Energy of the zone doing nothing, in joules", idle_uj),
 	ZONE("idle_watts", METRIC_GAUGE, "Power of the zone doing nothing, in watts", idle_uw),
 	{ "kepler_node_cpu_usage_ratio", METRIC_GAUGE, "Share of the last interval that the processors were busy",
-	  PER_EXPORTER, node_labels, 9, usage, NCOMPONENTS },
-	{ "kepler_node_cpu_info", METRIC_INFO, "What processors this node has; always 1", PER_CPU, cpu_labels, 0,
-	  one, NCOMPONENTS },
-	{ "kepler_build_info", METRIC_INFO, "Version of this exporter; always 1", PER_EXPORTER, build_labels, 0, one,
-	  NCOMPONENTS },
+	  PER_EXPORTER, NULL, node_labels, 9, usage, COMP_NONE, 0 },
+	{ "kepler_node_cpu_info", METRIC_INFO, "What processors this node has; always 1", PER_CPU, NULL, cpu_labels,
+	  0, one, COMP_NONE, 0 },
+	{ "kepler_build_info", METRIC_INFO, "Version of this exporter; always 1", PER_EXPORTER, NULL, build_labels, 0,
+	  one, COMP_NONE, 0 },
 	SELF("cpu_seconds_total", METRIC_COUNTER, "CPU time used by this exporter", 9, cpu_ns),
 	SELF("resident_memory_bytes", METRIC_GAUGE, "Resident memory of this exporter", 0, resident),
 	SELF("virtual_memory_bytes", METRIC_GAUGE, "Address space of this exporter", 0, virtual),

@@ -8,9 +8,12 @@
 #include "exporter/choice.h"
 #include "exporter/environment.h"
 #include "exporter/log.h"
+#include "exporter/metrics.h"
 
 #define MS_NS 1000000ull
 #define AT(member) offsetof(struct options, member)
+#define SHOW(NAME, MEMBER, HELP) \
+	{ .name = NAME, .kind = OPT_FLAG, .negatable = true, .offset = AT(show.MEMBER), .help = HELP }
 
 const struct opt exporter_opts[] = {
 	{ .name = "web.listen-address", .kind = OPT_STRING, .arg = "ADDRESS", .offset = AT(listen_address),
@@ -48,6 +51,14 @@ const struct opt exporter_opts[] = {
 	  .help = "say which sources this machine has and why others are missing, and exit" },
 	{ .name = "metrics.v2", .kind = OPT_FLAG, .offset = AT(metrics_v2),
 	  .help = "show the metrics of Kepler 0.10 and newer as well" },
+	SHOW("metrics.containers", containers, "show containers (on)"),
+	SHOW("metrics.processes", processes, "tell processes apart and show them; many series"),
+	SHOW("metrics.vms", vms, "show virtual machines (on)"),
+	SHOW("metrics.components", components,
+	     "show what containers, processes and virtual machines draw by component, not only in all (on)"),
+	SHOW("metrics.hardware-counters", hardware, "show their cycles, instructions and cache misses (on)"),
+	SHOW("metrics.irq-counters", irq, "show the softirqs that hit them (on)"),
+	SHOW("metrics.bpf", bpf, "show their CPU time and their use of the page cache (on)"),
 	{ .name = "metrics", .kind = OPT_FLAG, .offset = AT(metrics),
 	  .help = "list every metric with its type, labels and meaning, and exit" },
 	{ .name = "version", .kind = OPT_FLAG, .offset = AT(version), .help = "print the version and exit" },
@@ -65,7 +76,26 @@ static const struct options defaults = {
 	.interval_ns = 1000 * MS_NS,
 	.log_level = LOG_LEVEL_INFO,
 	.log_format = LOG_FORMAT_LOGFMT,
+	.show = { .containers = true, .vms = true, .components = true, .hardware = true, .irq = true, .bpf = true },
 };
+
+unsigned options_hidden(const struct options *o)
+{
+	const struct {
+		bool shown;
+		enum topic topic;
+	} rows[] = {
+		{ o->show.containers, TOPIC_CONTAINER }, { o->show.processes, TOPIC_PROCESS },
+		{ o->show.vms, TOPIC_VM },		 { o->show.components, TOPIC_COMPONENTS },
+		{ o->show.hardware, TOPIC_HARDWARE },	 { o->show.irq, TOPIC_IRQ },
+		{ o->show.bpf, TOPIC_BPF },
+	};
+	unsigned hidden = 0;
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		hidden |= rows[i].shown ? 0 : (unsigned)rows[i].topic;
+	return hidden;
+}
 
 static int parse(int argc, char **argv, struct options *into, struct err *e)
 {

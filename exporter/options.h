@@ -15,6 +15,9 @@ struct options {
 	struct meters meters;
 	unsigned long long interval_ns;
 	int log_level, log_format;
+	struct {
+		bool containers, processes, vms, components, hardware, irq, bpf;
+	} show; /* which rows */
 	bool once, check, metrics, metrics_v2, version, help;
 };
 
@@ -25,5 +28,8 @@ extern const size_t nexporter_opts;
  * variables (exporter/environment.h), then the command line. The order of argv may change. -ERR_USAGE, -ERR_CONFIG; then nothing is owned. Texts in *ret live as
  * long as argv and *ret_config. */
 int options_read(int argc, char **argv, struct options *ret, struct config *ret_config, struct err *e);
+
+/* The rows that they leave out: bit per enum topic (metrics.h). */
+unsigned options_hidden(const struct options *o);
 
 #endif

@@ -1,36 +1,189 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/page.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "exporter/metrics_works.h"
 #include "exporter/prom.h"
+
+/* Who is on the page: a party of the books, and who that is. */
+struct listed {
+	const struct party *party;
+	const struct workload *workload;
+	size_t at, len; /* its labels, in sheet.labels */
+};
+
+/* What the rows of workloads have in common. */
+struct sheet {
+	const struct view *view;
+	struct measured measured[COMP_TOTAL + 1];
+	bool any; /* something is measured */
+	struct listed *v[NWORKS_LEVELS];
+	size_t n[NWORKS_LEVELS];
+	struct party nobody;
+	struct sums unlisted[NWORKS_LEVELS];
+	struct buf labels;
+	const struct label *labels_of;
+};
 
 /* One family being written: its head comes with its first series. */
 struct family {
 	const struct metric *row;
 	const struct view *view;
+	struct sheet *sheet;
 	enum page_format format;
 	struct buf *out;
 	bool begun;
 };
 
-/* name{labels} and a blank; of a counter's name only the first len bytes, then suffix. */
-static void series_name(struct buf *out, const struct metric *m, size_t len, const char *suffix,
-			const struct subject *s)
+/* ---- workloads */
+
+static int add_measured(const struct account *a, void *arg)
 {
-	buf_add(out, m->name, len);
-	buf_adds(out, suffix);
-	for (const struct label *l = m->labels; l && l->name; l++) {
-		buf_addc(out, l == m->labels ? '{' : ',');
+	struct sheet *sheet = arg;
+	bool part = a->component == COMP_PACKAGE || a->component == COMP_DRAM || a->component == COMP_GPU ||
+		    a->component == COMP_OTHER;
+	struct measured *const to[] = { &sheet->measured[a->component], &sheet->measured[COMP_TOTAL] };
+
+	for (size_t i = 0; i < (part ? COUNT(to) : 1); i++) {
+		if (!to[i]->there)
+			to[i]->source = a->source;
+		to[i]->there = true;
+		to[i]->modes |= a->modes;
+	}
+	sheet->any = true;
+	return 0;
+}
+
+static void add_sums(struct sums *to, const uint64_t uj[NCOMPONENTS][NMODES])
+{
+	for (size_t c = 0; c < NCOMPONENTS; c++) {
+		for (size_t m = 0; m < NMODES; m++)
+			to->uj[c][m] += uj[c][m];
+	}
+}
+
+static void list_party(struct sheet *sheet, enum works_level level, const struct party *p)
+{
+	const struct roster *roster = sheet->view->roster;
+	const struct workload *w = roster && p->workload ? roster_find(roster, p->workload) : NULL;
+
+	if (!w && p->process && p->gone && roster)
+		w = roster_find(roster, WORKLOAD_SERIAL_SYSTEM); /* its group was gone before it was looked at */
+	/* Shown as soon as its names are known or will never be: the labels of a series do not change. */
+	bool known = w && (level == WORKS_PROCESSES || w->settled || w->gone || p->gone);
+
+	if (!known || p->replaced)
+		add_sums(&sheet->unlisted[level], p->uj);
+	else
+		sheet->v[level][sheet->n[level]++] = (struct listed){ .party = p, .workload = w };
+}
+
+static int list_workload(const struct party *p, void *arg)
+{
+	list_party(arg, WORKS_WORKLOADS, p);
+	return 0;
+}
+
+static int list_process(const struct party *p, void *arg)
+{
+	list_party(arg, WORKS_PROCESSES, p);
+	return 0;
+}
+
+static void sheet_clear(struct sheet *sheet)
+{
+	for (size_t i = 0; i < NWORKS_LEVELS; i++)
+		free(sheet->v[i]);
+	buf_clear(&sheet->labels);
+}
+
+static int sheet_make(struct sheet *sheet, struct err *e)
+{
+	const struct works *w = ledger_works(sheet->view->ledger);
+	const struct sums *rest = works_residual(w, WORKS_WORKLOADS);
+
+	buf_init(&sheet->labels, PAGE_MAX);
+	ledger_each(sheet->view->ledger, LEVEL_NODE, add_measured, sheet);
+	for (size_t i = 0; i < NWORKS_LEVELS; i++) {
+		sheet->v[i] = calloc(works_count(w, (enum works_level)i) + 1, sizeof *sheet->v[i]);
+		if (!sheet->v[i])
+			return err_set(e, ERR_MEMORY, "no memory for a page of %zu workloads",
+				       works_count(w, (enum works_level)i));
+		add_sums(&sheet->unlisted[i], works_retired(w, (enum works_level)i)->uj);
+	}
+	works_each(w, WORKS_WORKLOADS, list_workload, sheet);
+	works_each(w, WORKS_PROCESSES, list_process, sheet);
+	/* A page without any party is of a machine that does not know who draws: all is the node's. */
+	if (works_count(w, WORKS_WORKLOADS) > 0) {
+		memcpy(sheet->nobody.uj, rest->uj, sizeof rest->uj);
+		sheet->v[WORKS_WORKLOADS][sheet->n[WORKS_WORKLOADS]++] =
+			(struct listed){ .party = &sheet->nobody, .workload = &workload_nobody };
+	} else {
+		add_sums(&sheet->unlisted[WORKS_WORKLOADS], rest->uj);
+	}
+	add_sums(&sheet->unlisted[WORKS_PROCESSES], works_residual(w, WORKS_PROCESSES)->uj);
+	return 0;
+}
+
+static void add_labels(struct buf *out, const struct label *labels, const struct subject *s, bool first)
+{
+	for (const struct label *l = labels; l && l->name; l++) {
+		if (l != labels || !first)
+			buf_addc(out, ',');
 		buf_adds(out, l->name);
 		buf_add(out, "=\"", 2);
 		prom_escape(out, l->value(s), true);
 		buf_addc(out, '"');
 	}
-	buf_adds(out, m->labels ? "} " : " ");
 }
 
-static void series(struct family *f, const struct subject *s)
+/* Makes the labels that tell the listed apart, unless the family before had the same. */
+static void make_labels(struct sheet *sheet, enum works_level level, const struct label *who)
+{
+	if (sheet->labels_of == who)
+		return;
+	buf_reset(&sheet->labels);
+	sheet->labels_of = who;
+	for (size_t i = 0; i < sheet->n[level]; i++) {
+		struct listed *l = &sheet->v[level][i];
+
+		l->at = sheet->labels.len;
+		add_labels(&sheet->labels, who,
+			   &(struct subject){ .view = sheet->view, .party = l->party, .workload = l->workload },
+			   true);
+		l->len = sheet->labels.len - l->at;
+	}
+}
+
+/* ---- families */
+
+/* name{labels} and a blank; of a counter's name only the first len bytes, then suffix. */
+static void series_name(const struct family *f, size_t len, const char *suffix, const struct subject *s,
+			const struct listed *l)
+{
+	const struct metric *m = f->row;
+
+	buf_add(f->out, m->name, len);
+	buf_adds(f->out, suffix);
+	if (m->who || m->labels)
+		buf_addc(f->out, '{');
+	if (l)
+		buf_add(f->out, buf_str(&f->sheet->labels) + l->at, l->len);
+	add_labels(f->out, m->labels, s, !l);
+	buf_adds(f->out, m->who || m->labels ? "} " : " ");
+}
+
+/* When the subject's counters were 0. */
+static uint64_t created_ms(const struct view *v, const struct party *p)
+{
+	return p && p->born_ns > v->created_ns ? v->created_ms + (p->born_ns - v->created_ns) / 1000000
+					       : v->created_ms;
+}
+
+static void series_of(struct family *f, const struct subject *s, const struct listed *l)
 {
 	const struct metric *m = f->row;
 	uint64_t value = 0;
@@ -40,27 +193,93 @@ static void series(struct family *f, const struct subject *s)
 	if (!f->begun)
 		prom_head(f->out, f->format, m->name, m->help, m->type);
 	f->begun = true;
-	series_name(f->out, m, strlen(m->name), "", s);
+	series_name(f, strlen(m->name), "", s, l);
 	prom_number(f->out, value, m->decimals);
 	buf_addc(f->out, '\n');
 	if (f->format != FORMAT_OPENMETRICS || m->type != METRIC_COUNTER)
 		return;
-	series_name(f->out, m, prom_family_len(f->format, m->name, m->type), "_created", s);
-	prom_number(f->out, f->view->created_ms, 3);
+	series_name(f, prom_family_len(f->format, m->name, m->type), "_created", s, l);
+	prom_number(f->out, created_ms(f->view, s->party), 3);
 	buf_addc(f->out, '\n');
+}
+
+static void series(struct family *f, const struct subject *s)
+{
+	series_of(f, s, NULL);
 }
 
 static int account_series(const struct account *a, void *arg)
 {
 	struct family *f = arg;
 
-	if (a->component != f->row->component)
+	if ((int)a->component != f->row->component)
 		return 0;
 	for (enum mode mode = 0; mode < NMODES; mode++) {
 		if (a->modes & 1u << mode)
 			series(f, &(struct subject){ .view = f->view, .account = a, .mode = mode });
 	}
 	return 0;
+}
+
+/* Which modes of the row's component the subject has series of. Kepler has both of its own for sums
+ * always, and one that is 0 for what nothing measures. */
+static unsigned modes_of(const struct family *f, struct subject *s)
+{
+	const struct measured *m = s->measured;
+	bool sum = f->row->component == COMP_TOTAL, process = f->row->per == PER_PROCESS;
+	unsigned both = 1u << MODE_DYNAMIC | 1u << MODE_IDLE, unsplit = 1u << MODE_UNSPLIT;
+	uint64_t uj = 0;
+
+	if (!f->sheet->any || (!m->there && (sum || process)))
+		return 0;
+	if (!m->there)
+		return 1u << MODE_DYNAMIC;
+	s->mode = MODE_UNSPLIT;
+	if (!sum && !(m->modes & both))
+		return unsplit;
+	return f->row->value(s, &uj) && uj > 0 ? both | unsplit : both;
+}
+
+static void works_series(struct family *f, const struct listed *l)
+{
+	struct subject s = { .view = f->view, .party = l->party, .workload = l->workload };
+
+	if (f->row->component == COMP_NONE) {
+		series_of(f, &s, l);
+		return;
+	}
+	s.component = (enum component)f->row->component;
+	s.measured = &f->sheet->measured[f->row->component];
+	unsigned modes = modes_of(f, &s);
+
+	for (enum mode mode = 0; mode < NMODES; mode++) {
+		s.mode = mode;
+		if (modes & 1u << mode)
+			series_of(f, &s, l);
+	}
+}
+
+static void works_family(struct family *f, enum works_level level, bool vms)
+{
+	make_labels(f->sheet, level, f->row->who);
+	for (size_t i = 0; i < f->sheet->n[level]; i++) {
+		const struct listed *l = &f->sheet->v[level][i];
+
+		if (!vms || l->workload->kind == WORKLOAD_VM)
+			works_series(f, l);
+	}
+}
+
+static void unlisted_family(struct family *f, enum works_level level)
+{
+	for (enum component c = 0; c < NCOMPONENTS; c++) {
+		for (enum mode mode = 0; mode < NMODES; mode++) {
+			if (f->sheet->measured[c].modes & 1u << mode)
+				series(f, &(struct subject){ .view = f->view, .component = c, .mode = mode,
+							     .unlisted = &f->sheet->unlisted[level],
+							     .level = level });
+		}
+	}
 }
 
 static void render_family(struct family *f)
@@ -114,6 +333,25 @@ static void render_family(struct family *f)
 		for (size_t i = 0; i < v->facts->ncpus; i++)
 			series(f, &(struct subject){ .view = v, .cpu = &v->facts->cpus[i] });
 		break;
+	case PER_CONTAINER:
+		works_family(f, WORKS_WORKLOADS, false);
+		break;
+	case PER_VM:
+		works_family(f, WORKS_WORKLOADS, true);
+		break;
+	case PER_PROCESS:
+		works_family(f, WORKS_PROCESSES, false);
+		break;
+	case PER_UNLISTED:
+		if (!(v->hidden & TOPIC_CONTAINER))
+			unlisted_family(f, WORKS_WORKLOADS);
+		if (!(v->hidden & TOPIC_PROCESS))
+			unlisted_family(f, WORKS_PROCESSES);
+		break;
+	case PER_STAT:
+		for (size_t i = 0; i < nnode_stats; i++)
+			series(f, &(struct subject){ .view = v, .stat = i });
+		break;
 	}
 }
 
@@ -127,9 +365,18 @@ static int fits(const struct buf *out, struct err *e)
 int page_render(const struct view *view, enum page_format format, const struct metric *rows, size_t n,
 		struct buf *out, struct err *e)
 {
-	for (size_t i = 0; i < n; i++)
-		render_family(&(struct family){ .row = &rows[i], .view = view, .format = format, .out = out });
-	return fits(out, e);
+	struct sheet sheet = { .view = view };
+	int rc = sheet_make(&sheet, e);
+
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (!(rows[i].topics & view->hidden))
+			render_family(&(struct family){ .row = &rows[i], .view = view, .sheet = &sheet,
+							.format = format, .out = out });
+	}
+	if (rc == 0 && sheet.labels.full)
+		rc = err_set(e, ERR_MEMORY, "no memory for a page of that many workloads");
+	sheet_clear(&sheet);
+	return rc < 0 ? rc : fits(out, e);
 }
 
 int page_end(enum page_format format, struct buf *out, struct err *e)
@@ -142,8 +389,12 @@ int page_document(const struct metric *rows, size_t n, struct buf *out, struct e
 {
 	for (size_t i = 0; i < n; i++) {
 		buf_addf(out, "%s (%s)", rows[i].name, prom_type(FORMAT_TEXT, rows[i].type));
-		for (const struct label *l = rows[i].labels; l && l->name; l++)
-			buf_addf(out, "%s%s", l == rows[i].labels ? " by " : ", ", l->name);
+		const char *by = " by ";
+
+		for (size_t k = 0; k < 2; k++) {
+			for (const struct label *l = k ? rows[i].labels : rows[i].who; l && l->name; l++, by = ", ")
+				buf_addf(out, "%s%s", by, l->name);
+		}
 		buf_addf(out, "\n    %s\n", rows[i].help);
 	}
 	return out->full ? err_set(e, ERR_MEMORY, "no memory for the list of metrics") : 0;

@@ -8,8 +8,8 @@
 
 #define PAGE_MAX (64u * 1024 * 1024) /* bytes */
 
-/* Appends the rows' families; page_end ends the page when all tables are in it. Families without a series are left out whole: nothing is shown as 0 that is not
- * measured. -ERR_MEMORY. */
+/* Appends the rows' families; page_end ends the page when all tables are in it. Families without a
+ * series are left out whole. Takes time in proportion to the rows times the workloads. -ERR_MEMORY. */
 int page_render(const struct view *view, enum page_format format, const struct metric *rows, size_t n,
 		struct buf *out, struct err *e);
 int page_end(enum page_format format, struct buf *out, struct err *e);

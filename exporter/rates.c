@@ -17,7 +17,8 @@ static int add(const struct account *a, void *arg)
 	s->packages++;
 	for (enum mode m = 0; m < NMODES; m++)
 		s->uj[m] += a->uj[m];
-	if (a->uj[MODE_UNSPLIT] > 0 || !(a->modes & (1u << MODE_DYNAMIC | 1u << MODE_IDLE)))
+	/* A machine's first seconds are never split, nor is what a source that took over counts at first. */
+	if (!(a->modes & (1u << MODE_DYNAMIC | 1u << MODE_IDLE)))
 		s->split = false;
 	return 0;
 }
@@ -36,6 +37,10 @@ void rates_take(struct rates *r, const struct ledger *l, uint64_t at_ns)
 	for (enum component c = 0; c < NCOMPONENTS; c++)
 		r->sums[c].component = c;
 	r->at_ns = at_ns;
+	r->interval_ns = was.at_ns != 0 && at_ns > was.at_ns ? at_ns - was.at_ns : 0;
+	memcpy(r->all_used, works_used(ledger_works(l)), sizeof r->all_used);
+	for (size_t u = 0; u < NUSES; u++)
+		r->used[u] = r->all_used[u] - was.all_used[u];
 	ledger_each(l, LEVEL_NODE, add, r);
 	for (enum component c = 0; c < NCOMPONENTS; c++) {
 		struct component_sum *s = &r->sums[c];
@@ -45,7 +50,8 @@ void rates_take(struct rates *r, const struct ledger *l, uint64_t at_ns)
 			/* Energy that is put into another mode later is no power of the past. */
 			uint64_t before = was.sums[c].uj[m];
 
-			s->uw[m] = s->uj[m] > before ? power_uw(s->uj[m] - before, at_ns - was.at_ns) : 0;
+			s->step_uj[m] = s->uj[m] > before ? s->uj[m] - before : 0;
+			s->uw[m] = power_uw(s->step_uj[m], at_ns - was.at_ns);
 		}
 	}
 }

@@ -2,9 +2,9 @@
 #ifndef EXPORTER_RATES_H
 #define EXPORTER_RATES_H
 /*
- * What Kepler's newer metrics show besides counters: per component the sum over all packages, and the
- * power over the last interval; how busy the processors were. Derived from the books, never the other
- * way round. Used with --metrics.v2 only.
+ * What is shown besides counters: per component the sum over all packages, and what the last interval
+ * had of it; what was used in it; how busy the processors were. Derived from the books, never the other
+ * way round.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,17 +14,19 @@
 struct component_sum {
 	enum component component;
 	bool there;		/* the node has an account of it */
-	bool split;		/* and all of it is known to be dynamic or idle */
+	bool split;		/* and it is known how to divide it; what came before that stays unsplit */
 	unsigned source;	/* of the first account */
 	unsigned packages;
 	char package[64];	/* of the first account */
 	uint64_t uj[NMODES];
 	bool rated;		/* the interval before was booked as well */
+	uint64_t step_uj[NMODES]; /* in the last interval */
 	uint64_t uw[NMODES];	/* over the last interval */
 };
 
 struct rates {
-	uint64_t at_ns;
+	uint64_t at_ns, interval_ns; /* interval_ns 0: there is only one reading yet */
+	uint64_t all_used[NUSES], used[NUSES]; /* ever, and in the last interval */
 	struct component_sum sums[NCOMPONENTS];
 	bool usage_there;
 	uint64_t usage_ppb;	/* busy share of all processors in the last interval, 10^-9 */

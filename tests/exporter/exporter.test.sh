@@ -40,7 +40,7 @@ test_that '--metrics lists the metrics' documented
 for t in intel-2s intel-client multi-die amd acpi xgene unreadable none; do
 	clean() {
 		"$exporter" --path.sysfs "tests/fake/sysfs/$t" --interval 50ms --once >"$tmp/page" &&
-			promtool check metrics <"$tmp/page"
+			promtool_likes "$tmp/page"
 	}
 	test_that "--once on $t prints a page that promtool finds clean" clean
 done

@@ -42,6 +42,9 @@ struct conserve {
 	uint64_t retired, wraps, doubts, missing, idle_uj, dynamic_uj, unsplit_uj, parties;
 	char wrong[300];
 	int level;
+	/* Called after every tick, and decides by itself when ledger_shown is called; may be NULL. */
+	void (*look)(struct conserve *c, uint64_t n, void *arg);
+	void *arg;
 };
 
 /* xorshift64*: the libc's own is slow and locked. */
@@ -236,13 +239,17 @@ static void check(struct conserve *c, uint64_t n)
 	}
 }
 
-/* 0, and what happened in *ret; or -1 with ret->wrong saying where the law was broken. */
+/* 0, and what happened in *ret; or -1 with ret->wrong saying where the law was broken. ret->look and
+ * ret->arg are the caller's. */
 static int conserve(uint64_t seed, uint64_t ticks, struct conserve *ret)
 {
 	struct conserve *c = ret;
 	struct err e = { 0 };
 
-	*c = (struct conserve){ .random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1, .now_ns = SECOND_NS };
+	*c = (struct conserve){ .random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1,
+				.now_ns = SECOND_NS,
+				.look = ret->look,
+				.arg = ret->arg };
 	c->zones = calloc(1, sizeof *c->zones);
 	c->tick.zones = c->zones;
 	if (!c->zones || ledger_new(&c->ledger, &e) < 0)
@@ -270,7 +277,9 @@ static int conserve(uint64_t seed, uint64_t ticks, struct conserve *ret)
 		if (ledger_settle(c->ledger, &c->tick, &e) < 0)
 			say_wrong(c, "%s", e.msg);
 		check(c, n);
-		if (one_in(c, 4))
+		if (c->look)
+			c->look(c, n, c->arg);
+		else if (one_in(c, 4))
 			ledger_shown(c->ledger);
 	}
 	for (uint32_t z = 0; z < 10; z++) {

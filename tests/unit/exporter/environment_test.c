@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "exporter/log.h"
+#include "exporter/metrics.h"
 #include "exporter/options.h"
 
 static const char *const *vars; /* name, value, ..., NULL */
@@ -48,6 +49,38 @@ Test(environment, keplers_names_are_honoured)
 	cr_expect_eq(c.redfish.interval_ns, 60000000000u);
 	cr_expect(c.redfish.insecure_skip_verify);
 	config_clear(&c);
+}
+
+Test(environment, what_is_shown_is_as_kepler_has_it)
+{
+	static const struct {
+		const char *name, *value;
+		enum topic topic;
+		bool hidden;
+	} cases[] = {
+		{ "ENABLE_PROCESS_METRICS", "true", TOPIC_PROCESS, false },
+		{ "ENABLE_PROCESS_METRICS", "yes", TOPIC_PROCESS, true }, /* Kepler: everything but true is false */
+		{ "EXPOSE_CONTAINER_METRICS", "false", TOPIC_CONTAINER, true },
+		{ "EXPOSE_CONTAINER_METRICS", "True", TOPIC_CONTAINER, false },
+		{ "EXPOSE_VM_METRICS", "false", TOPIC_VM, true },
+		{ "EXPOSE_COMPONENT_POWER", "false", TOPIC_COMPONENTS, true },
+		{ "EXPOSE_HW_COUNTER_METRICS", "FALSE", TOPIC_HARDWARE, true },
+		{ "EXPOSE_IRQ_COUNTER_METRICS", "false", TOPIC_IRQ, true },
+		{ "EXPOSE_BPF_METRICS", "false", TOPIC_BPF, true },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const char *const v[] = { cases[i].name, cases[i].value, NULL };
+		struct options o = { .show = { true, false, true, true, true, true, true } };
+		struct config c;
+		struct err e = { 0 };
+
+		cr_assert_eq(options_hidden(&o), (unsigned)TOPIC_PROCESS);
+		cr_assert_eq(read_env(v, &o, &c, &e), 0, "%s", e.msg);
+		cr_expect_eq((options_hidden(&o) & cases[i].topic) != 0, cases[i].hidden, "%s=%s", cases[i].name,
+			     cases[i].value);
+		config_clear(&c);
+	}
 }
 
 Test(environment, what_cannot_be_is_told_by_name)

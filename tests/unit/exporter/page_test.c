@@ -9,7 +9,9 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "exporter/build_info.h"
+#include "exporter/metrics_works.h"
 #include "exporter/prom.h"
+#include "tests/unit/exporter/people.h"
 
 #define RANGE UINT64_C(262143328850)
 
@@ -37,19 +39,65 @@ static void add(struct tick *t, enum component c, unsigned source, const char *n
 	cr_assert_eq(tick_add_mark(t, &m, &e), 0);
 }
 
+/* What a group (process 0) or a process has used: on-CPU time, and of all else in proportion. */
+static void use(struct tick *t, uint64_t workload, uint64_t cgroup, uint64_t process, uint32_t tgid,
+		const char *comm, uint64_t ns)
+{
+	struct work_mark m = { .workload = workload, .cgroup = cgroup, .process = process, .tgid = tgid };
+	struct err e = { 0 };
+
+	snprintf(m.comm, sizeof m.comm, "%s", comm);
+	for (size_t u = 0; u < NUSES; u++)
+		m.use[u] = ns / (u ? 1000 * u : 1);
+	cr_assert_eq(tick_add_work(t, &m, &e), 0);
+}
+
+/* A pod's container with odd names, a virtual machine, one whose name is still looked for. */
+static struct roster *people(void)
+{
+	struct roster *r = NULL;
+	struct err e = { 0 };
+
+	cr_assert_eq(roster_new(&r, &e), 0);
+	person(r, WORKLOAD_SERIAL_SYSTEM, WORKLOAD_SYSTEM, "system_processes", "system_processes", "system_processes",
+	       "system", true);
+	person(r, WORKLOAD_SERIAL_KERNEL, WORKLOAD_KERNEL, "kernel_processes", "kernel_processes", "kernel_processes",
+	       "kernel", true);
+	person(r, 3, WORKLOAD_CONTAINER, "286b15051ec43375190802e1f40562536980a8fd97e75bb89c7f2eec6f995f17", "web-0",
+	       "ap\"p\\\n", "shop", true);
+	person(r, 4, WORKLOAD_VM, "machine-qemu-1-guest", "", "", "", true);
+	person(r, 5, WORKLOAD_CONTAINER, "99f3a16ea25b7724cb56a4f0c0df1113ad9474fbf5545bead97fd5c7f61c13f4", "", "", "",
+	       false);
+	return r;
+}
+
 /* Two sockets, a BMC with an odd name, the scheduler's counters, everything that a page can show. */
 static void fill(struct sampler *sp, struct tick *t, uint64_t k)
 {
+	uint64_t more = k > 3 ? k - 3 : 0; /* in the end it works more than before */
+
 	t->zones = &sp->zones;
 	tick_reset(t, (k + 1) * 1000000000u);
-	add(t, COMP_PACKAGE, 0, "package-0", "0", k * 45000001);
-	add(t, COMP_CORE, 0, "package-0/core", "0", k * 30000000);
+	add(t, COMP_PACKAGE, 0, "package-0", "0", k * 45000001 + more * 20000000);
+	add(t, COMP_CORE, 0, "package-0/core", "0", k * 30000000 + more * 15000000);
 	add(t, COMP_UNCORE, 0, "package-0/uncore", "0", k * 1500000);
-	add(t, COMP_DRAM, 0, "package-0/dram", "0", k * 7250000);
-	add(t, COMP_PACKAGE, 0, "package-1", "1", k * 21000000);
-	add(t, COMP_PLATFORM, 1, "Self \"1\"\\\n", "Self \"1\"\\\n", k * 130000000);
-	t->sched = (struct sched_mark){ .there = true, .busy_ns = k * 1234567890, .idle_ns = k * 1000000000,
-					.switches = 4711 * k, .drops = 0 };
+	add(t, COMP_DRAM, 0, "package-0/dram", "0", k * 7250000 + more * 1000000);
+	add(t, COMP_PACKAGE, 0, "package-1", "1", k * 21000000 + more * 7);
+	add(t, COMP_PLATFORM, 1, "Self \"1\"\\\n", "Self \"1\"\\\n", k * 130000000 + more * 30000000);
+	/* Two processors, nearly idle: so that idle energy becomes known. */
+	t->sched = (struct sched_mark){ .there = true, .processes = true, .cpus = 2, .busy_ns = k * 80000000,
+					.idle_ns = k * 1920000000, .switches = 4711 * k,
+					.measured = (1u << NUSES) - 1 };
+	use(t, WORKLOAD_SERIAL_SYSTEM, 11, 0, 0, "", k * 30000000);
+	use(t, WORKLOAD_SERIAL_KERNEL, WORK_KERNEL, 0, 0, "", k * 10000000);
+	use(t, 3, 12, 0, 0, "", k * 25000000);
+	use(t, 4, 13, 0, 0, "", k * 7000000);
+	use(t, 5, 14, 0, 0, "", k * 5000000);
+	use(t, 0, 15, 0, 0, "", k * 3000000);
+	use(t, WORKLOAD_SERIAL_KERNEL, WORK_KERNEL, WORK_KERNEL, 0, "", k * 10000000);
+	use(t, 3, 12, UINT64_C(700) << 32, 700, "ngi\"nx\xff", k * 25000000);
+	use(t, 4, 13, UINT64_C(701) << 32, 701, "qemu", k * 7000000);
+	use(t, 0, 15, UINT64_C(702) << 32, 702, "new", k * 3000000);
 	t->programs[0] = (struct program_mark){ .name = "switch_btf", .runs = 4711, .run_ns = 812345 };
 	t->programs[1] = (struct program_mark){ .name = "flush" };
 	t->nprograms = 2;
@@ -108,20 +156,27 @@ Test(page, golden)
 	sp.v[0].wanted = sp.v[0].up = sp.v[2].wanted = true;
 	sp.v[0].ok_ns = 1000000000;
 	sp.v[2].errors = 2;
-	fill(&sp, &t, 0);
-	cr_assert_eq(ledger_settle(l, &t, &e), 0);
-	fill(&sp, &t, 1);
-	cr_assert_eq(ledger_settle(l, &t, &e), 0);
+	struct roster *roster = people();
+	static struct rates rates;
+
+	for (uint64_t k = 0; k < 5; k++) {
+		fill(&sp, &t, k);
+		cr_assert_eq(ledger_settle(l, &t, &e), 0);
+		rates_take(&rates, l, t.at_ns);
+	}
 
 	AUTO_BUF struct buf page;
 
 	buf_init(&page, PAGE_MAX);
 	struct view view = { .facts = &facts, .self = &self, .sampler = &sp, .ledger = l, .tick = &t,
-			     .now_ns = 3250000000u, .created_ms = 1700000000250 };
+			     .roster = roster, .rates = &rates, .now_ns = 3250000000u,
+			     .created_ms = 1700000000250, .created_ns = 500000000 };
 	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics_works, nmetrics_works, &page, &e), 0);
 	golden("tests/fake/pages/everything.prom", &page);
 	buf_reset(&page);
 	cr_assert_eq(page_render(&view, FORMAT_OPENMETRICS, metrics, nmetrics, &page, &e), 0);
+	cr_assert_eq(page_render(&view, FORMAT_OPENMETRICS, metrics_works, nmetrics_works, &page, &e), 0);
 	cr_assert_eq(page_end(FORMAT_OPENMETRICS, &page, &e), 0);
 	golden("tests/fake/pages/everything.om", &page);
 
@@ -139,6 +194,7 @@ Test(page, golden)
 	view = (struct view){ .facts = &facts, .self = &self, .sampler = &bare, .ledger = empty,
 			      .tick = &nothing, .now_ns = 1 };
 	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics_works, nmetrics_works, &page, &e), 0);
 	cr_assert_null(strstr(buf_str(&page), "joules"));
 	golden("tests/fake/pages/no-meters.prom", &page);
 
@@ -147,36 +203,69 @@ Test(page, golden)
 
 	buf_init(&small, 100);
 	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &small, &e), -(int)ERR_MEMORY);
+	roster_free(roster);
 	ledger_free(l);
 	ledger_free(empty);
 	tick_clear(&t);
 	tick_clear(&nothing);
 }
 
+static const struct {
+	const struct metric *rows;
+	const size_t *n;
+} tables[] = { { metrics, &nmetrics }, { metrics_works, &nmetrics_works } };
+
+static const struct metric *row_of(const char *name)
+{
+	for (size_t t = 0; t < COUNT(tables); t++) {
+		for (size_t i = 0; i < *tables[t].n; i++) {
+			if (strcmp(tables[t].rows[i].name, name) == 0)
+				return &tables[t].rows[i];
+		}
+	}
+	return NULL;
+}
+
+static bool ends(const char *name, const char *with)
+{
+	size_t len = strlen(name), n = strlen(with);
+
+	return len > n && strcmp(name + len - n, with) == 0;
+}
+
+static void expect_apart(const struct metric *m, const struct metric *o)
+{
+	/* OpenMetrics: family names without their suffixes are unique too. */
+	size_t a = prom_family_len(FORMAT_OPENMETRICS, m->name, m->type);
+	size_t b = prom_family_len(FORMAT_OPENMETRICS, o->name, o->type);
+
+	cr_expect(a != b || memcmp(m->name, o->name, a) != 0, "%s and %s are one family", m->name, o->name);
+}
+
 /* Laws over every row: what Prometheus and its linter ask of names. */
 Test(page, rows_are_well_formed)
 {
-	for (size_t i = 0; i < nmetrics; i++) {
-		const struct metric *m = &metrics[i];
-		size_t len = strlen(m->name);
-		bool total = len > 6 && strcmp(m->name + len - 6, "_total") == 0;
+	for (size_t t = 0; t < COUNT(tables); t++) {
+		for (size_t i = 0; i < *tables[t].n; i++) {
+			const struct metric *m = &tables[t].rows[i];
+			size_t len = strlen(m->name);
 
-		cr_expect_eq(strspn(m->name, "abcdefghijklmnopqrstuvwxyz0123456789_"), len, "%s", m->name);
-		cr_expect_eq(total, m->type == METRIC_COUNTER, "%s: counters and only they end in _total", m->name);
-		cr_expect(m->help[0] && isupper((unsigned char)m->help[0]) && m->help[strlen(m->help) - 1] != '.',
-			  "%s: '%s'", m->name, m->help);
-		cr_expect_not_null(m->value, "%s", m->name);
-		bool info = len > 5 && strcmp(m->name + len - 5, "_info") == 0;
+			cr_expect_eq(strspn(m->name, "abcdefghijklmnopqrstuvwxyz0123456789_"), len, "%s", m->name);
+			cr_expect_eq(ends(m->name, "_total"), m->type == METRIC_COUNTER,
+				     "%s: counters and only they end in _total", m->name);
+			cr_expect(m->help[0] && isupper((unsigned char)m->help[0]) &&
+					  m->help[strlen(m->help) - 1] != '.',
+				  "%s: '%s'", m->name, m->help);
+			cr_expect_not_null(m->value, "%s", m->name);
+			cr_expect_eq(ends(m->name, "_info"), m->type == METRIC_INFO,
+				     "%s: infos and only they end in _info", m->name);
+			bool works = m->per == PER_CONTAINER || m->per == PER_VM || m->per == PER_PROCESS;
 
-		cr_expect_eq(info, m->type == METRIC_INFO, "%s: infos and only they end in _info", m->name);
-		size_t family = prom_family_len(FORMAT_OPENMETRICS, m->name, m->type);
-
-		for (size_t j = 0; j < i; j++) {
-			cr_expect_str_neq(m->name, metrics[j].name);
-			/* OpenMetrics: family names without their suffixes are unique too. */
-			cr_expect(family != prom_family_len(FORMAT_OPENMETRICS, metrics[j].name, metrics[j].type) ||
-					  memcmp(m->name, metrics[j].name, family) != 0,
-				  "%s and %s are one family", m->name, metrics[j].name);
+			cr_expect_eq(m->who != NULL, works, "%s: who it is about is told apart", m->name);
+			for (size_t o = 0; o <= t; o++) {
+				for (size_t j = 0; j < (o == t ? i : *tables[o].n); j++)
+					expect_apart(m, &tables[o].rows[j]);
+			}
 		}
 	}
 }
@@ -184,21 +273,62 @@ Test(page, rows_are_well_formed)
 /* What Kepler's users query, by name, labels and their order. */
 Test(page, kepler_names_and_labels_are_kept)
 {
-	static const char *const joules[] = { "core", "dram", "other", "package", "platform", "uncore" };
-	static const char *const labels[] = { "package", "instance", "mode", "source" };
+	static const char *const joules[] = { "core", "dram", "other", "package", "platform", "uncore", "gpu" };
+	static const char *const uses[] = { "bpf_cpu_time_ms", "bpf_cpu_time_us",  "bpf_page_cache_hit",
+					    "bpf_net_tx_irq",  "bpf_net_rx_irq",   "bpf_block_irq",
+					    "cpu_cycles",      "cpu_instructions", "cache_miss" };
+	static const struct {
+		const char *level, *labels[6];
+		bool sum;
+	} levels[] = {
+		{ "container", { "container_id", "pod_name", "container_name", "container_namespace" }, true },
+		{ "process", { "pid", "container_id", "vm_id", "command" }, true },
+		{ "vm", { "vm_id" }, false },
+		{ "node", { "package", "instance" }, false },
+	};
+	char name[96];
 
-	for (size_t i = 0; i < COUNT(joules); i++) {
-		char name[64];
-		const struct metric *found = NULL;
+	for (size_t l = 0; l < COUNT(levels); l++) {
+		for (size_t i = 0; i < COUNT(joules) + COUNT(uses) + 1; i++) {
+			bool use = i >= COUNT(joules) && i < COUNT(joules) + COUNT(uses);
+			const char *what = i < COUNT(joules) ? joules[i] : use ? uses[i - COUNT(joules)] : "";
 
-		snprintf(name, sizeof name, "kepler_node_%s_joules_total", joules[i]);
-		for (size_t j = 0; j < nmetrics; j++)
-			found = strcmp(metrics[j].name, name) == 0 ? &metrics[j] : found;
-		cr_assert_not_null(found, "%s", name);
-		for (size_t j = 0; j < COUNT(labels); j++)
-			cr_assert_str_eq(found->labels[j].name, labels[j]);
-		cr_assert_null(found->labels[COUNT(labels)].name);
+			if (strcmp(levels[l].level, "node") == 0 && i >= COUNT(joules))
+				continue; /* Kepler has no such rows */
+			snprintf(name, sizeof name, "kepler_%s_%s%s_total", levels[l].level, what,
+				 use ? "" : *what ? "_joules" : "joules");
+			const struct metric *m = row_of(name);
+
+			if (!*what && !levels[l].sum) {
+				cr_expect_null(m, "%s", name);
+				continue;
+			}
+			cr_assert_not_null(m, "%s", name);
+			const char *got[8] = { NULL };
+			size_t n = 0;
+
+			for (const struct label *k = m->who; k && k->name; k++)
+				got[n++] = k->name;
+			for (const struct label *k = m->labels; k && k->name; k++)
+				got[n++] = k->name;
+			size_t at = 0;
+
+			for (; levels[l].labels[at]; at++)
+				cr_expect_str_eq(got[at], levels[l].labels[at], "%s", name);
+			if (!use)
+				cr_expect_str_eq(got[at++], "mode", "%s", name);
+			cr_expect_str_eq(got[at++], "source", "%s", name);
+			cr_expect_null(got[at], "%s", name);
+		}
 	}
+	static const char *const more[] = { "kepler_node_info", "kepler_exporter_build_info", "kepler_node_energy_stat",
+					    "kepler_node_bpf_cpu_time_ms_total", "kepler_node_bpf_cpu_time_us_total",
+					    "promhttp_metric_handler_errors_total" };
+
+	for (size_t i = 0; i < COUNT(more); i++)
+		cr_expect_not_null(row_of(more[i]), "%s", more[i]);
+	/* No sum is Kepler's for these. */
+	cr_expect_null(row_of("kepler_node_joules_total"));
 }
 
 Test(prom, numbers_are_exact)
