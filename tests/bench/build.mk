@@ -14,3 +14,8 @@ $(O)/bench/answers: $(call obj,tests/bench/answers.c tests/fake/host.c tests/fak
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(O)/bench/page: $(O)/tests/bench/page.o $(call obj,$(sort $(wildcard base/*.c)) $(EXPORTER_SRC))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(EXPORTER_TEST_LIBS)
