@@ -44,7 +44,7 @@ void buf_reset(struct buf *b)
 }
 
 /* Room for n more bytes and the NUL. Secret memory is never realloc'ed: the old copy would stay. */
-static int reserve(struct buf *b, size_t n)
+int buf_reserve(struct buf *b, size_t n)
 {
 	if (b->full)
 		return -(int)ERR_MEMORY;
@@ -74,7 +74,7 @@ static int reserve(struct buf *b, size_t n)
 
 int buf_add(struct buf *b, const void *p, size_t n)
 {
-	if (reserve(b, n) < 0)
+	if (buf_reserve(b, n) < 0)
 		return -(int)ERR_MEMORY;
 	if (n)
 		memcpy(b->data + b->len, p, n);
@@ -99,7 +99,7 @@ int buf_vaddf(struct buf *b, const char *fmt, va_list ap)
 	va_copy(again, ap);
 	int n = vsnprintf(NULL, 0, fmt, again);
 	va_end(again);
-	if (n < 0 || reserve(b, (size_t)n) < 0) {
+	if (n < 0 || buf_reserve(b, (size_t)n) < 0) {
 		b->full = true;
 		return -(int)ERR_MEMORY;
 	}
@@ -124,7 +124,7 @@ const char *buf_str(const struct buf *b)
 
 char *buf_take(struct buf *b)
 {
-	if (b->full || reserve(b, 0) < 0)
+	if (b->full || buf_reserve(b, 0) < 0)
 		return NULL;
 	char *p = b->data;
 	b->data = NULL;

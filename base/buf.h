@@ -26,6 +26,8 @@ void buf_init_secret(struct buf *b, size_t max);
 void buf_clear(struct buf *b);
 /* Drops the contents, keeps the memory (wiped if secret), forgets a sticky failure. */
 void buf_reset(struct buf *b);
+/* Makes room for n more bytes at once, where a text's length is about known. As an add that fails. */
+int buf_reserve(struct buf *b, size_t n);
 /* Append. 0, or -ERR_MEMORY when the cap or memory is exhausted (sticky). */
 int buf_add(struct buf *b, const void *p, size_t n);
 int buf_adds(struct buf *b, const char *s);

@@ -222,6 +222,7 @@ static struct page *page_get(struct http *h, enum form form, bool gzip)
 	} else if (form == FORM_LANDING) {
 		rc = h->pages.landing(h->pages.arg, &text, &e);
 	} else {
+		(void)buf_reserve(&text, h->stats.page_bytes[form]); /* about as long as the last one */
 		rc = h->pages.metrics(h->pages.arg, (enum page_format)form, &text, &e);
 		h->stats.page_bytes[form] = text.len;
 	}

@@ -35,6 +35,12 @@ static uint64_t kth_largest(uint64_t *v, size_t n, size_t k)
 	}
 }
 
+/* What total * weight leaves when part, rounded down, was taken: less than whole. No division. */
+static uint64_t left(uint64_t total, uint64_t weight, uint64_t part, wide whole)
+{
+	return (uint64_t)((wide)total * weight - (wide)part * whole);
+}
+
 _Bool share(uint64_t total, const uint64_t *weights, size_t n, uint64_t *parts, uint64_t *scratch)
 {
 	wide sum = 0;
@@ -55,10 +61,10 @@ _Bool share(uint64_t total, const uint64_t *weights, size_t n, uint64_t *parts, 
 	for (size_t i = 0; i < n; i++)
 		whole += weights[i] >> shift;
 	for (size_t i = 0; i < n; i++) {
-		wide product = (wide)total * (weights[i] >> shift);
+		uint64_t weight = weights[i] >> shift;
 
-		parts[i] = (uint64_t)(product / whole);
-		scratch[i] = (uint64_t)(product % whole);
+		parts[i] = weight ? (uint64_t)((wide)total * weight / whole) : 0;
+		scratch[i] = left(total, weight, parts[i], whole);
 		rest -= parts[i];
 	}
 	if (rest == 0)
@@ -68,11 +74,11 @@ _Bool share(uint64_t total, const uint64_t *weights, size_t n, uint64_t *parts, 
 	size_t above = 0;
 
 	for (size_t i = 0; i < n; i++)
-		above += (uint64_t)((wide)total * (weights[i] >> shift) % whole) > least;
+		above += left(total, weights[i] >> shift, parts[i], whole) > least;
 	size_t equals = rest - above;
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t remainder = (uint64_t)((wide)total * (weights[i] >> shift) % whole);
+		uint64_t remainder = left(total, weights[i] >> shift, parts[i], whole);
 
 		if (remainder > least) {
 			parts[i]++;
