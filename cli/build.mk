@@ -13,10 +13,9 @@ FISH_COMPLETION := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
 # ---- what is generated from the tables and committed; tests/cli compares it with a fresh one in OUT
 OUT ?= .
-MAN_EXPORTER_SRC := man/exporter_dump.c exporter/options.c exporter/config.c exporter/environment.c exporter/log.c
-$(O)/man/exporter_dump: $(call obj,$(MAN_EXPORTER_SRC) $(sort $(wildcard base/*.c)))
+$(O)/man/exporter_dump: $(call obj,man/exporter_dump.c $(EXPORTER_SRC) $(sort $(wildcard base/*.c)))
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lyaml -lsodium -ljson-c
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(EXPORTER_TEST_LIBS)
 
 .PHONY: generated
 generated: $(O)/powerstack $(O)/man/exporter_dump

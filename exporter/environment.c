@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "exporter/works.h"
 
 /* The option itself, in its own form. */
 static int set_option(const struct env_name *row, const char *value, const struct env_target *into,
@@ -44,6 +45,26 @@ static int set_verbosity(const struct env_name *row, const char *value, const st
 	if (rc < 0)
 		return err_set(e, ERR_USAGE, "'%s' is no number", value);
 	return opts_set(into->options, row->option, strlen(value) > 1 || value[0] >= '5' ? "debug" : "info", e);
+}
+
+/* Kepler names what it would go by as its metrics are called. */
+static int set_usage(const struct env_name *row, const char *value, const struct env_target *into, struct err *e)
+{
+	static const struct {
+		const char *kepler;
+		enum attribute by;
+	} names[] = {
+		{ "cpu_cycles", ATTRIBUTE_CYCLES },	{ "cpu_instructions", ATTRIBUTE_INSTRUCTIONS },
+		{ "cache_miss", ATTRIBUTE_MISSES },	{ "bpf_cpu_time_ms", ATTRIBUTE_TIME },
+		{ "bpf_cpu_time_us", ATTRIBUTE_TIME },
+	};
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		if (strcmp(names[i].kepler, value) == 0)
+			return opts_set(into->options, row->option, attributes[names[i].by], e);
+	}
+	return err_set(e, ERR_USAGE, "'%s' is none of cpu_cycles, cpu_instructions, cache_miss and bpf_cpu_time_ms",
+		       value);
 }
 
 static int set_redfish_interval(const struct env_name *row, const char *value, const struct env_target *into,
@@ -95,6 +116,10 @@ const struct env_name env_names[] = {
 	SET("EXPOSE_IRQ_COUNTER_METRICS", set_option, "metrics.irq-counters",
 	    "true: as --metrics.irq-counters; else not"),
 	SET("EXPOSE_BPF_METRICS", set_option, "metrics.bpf", "true: as --metrics.bpf; else not"),
+	SET("CORE_USAGE_METRIC", set_usage, "attribution.package",
+	    "cpu_cycles, cpu_instructions, cache_miss or bpf_cpu_time_ms: as --attribution.package"),
+	SET("DRAM_USAGE_METRIC", set_usage, "attribution.dram", "the same, as --attribution.dram"),
+	SET("GENERAL_USAGE_METRIC", set_usage, "attribution.platform", "the same, as --attribution.platform"),
 	READ("NODE_NAME", "label instance; the host's name without it"),
 	READ("CPU_ARCH_OVERRIDE", "label cpu_architecture; found out without it"),
 	READ("NODE_IP", "where the kubelet is, unless the configuration says so"),
@@ -119,7 +144,8 @@ const struct env_name env_names[] = {
 	UNUSED("MODEL_SERVER_URL", "no server is asked for models"),
 	UNUSED("MODEL_SERVER_PORT", "no server is asked for models"),
 	UNUSED("MODEL_SERVER_MODEL_REQ_PATH", "no server is asked for models"),
-	UNUSED("UNCORE_USAGE_METRIC", "Kepler 0.7.12 ignores it too"),
+	UNUSED("UNCORE_USAGE_METRIC", "Kepler 0.7.12 ignores it too; CORE_USAGE_METRIC is for uncore as well"),
+	UNUSED("GPU_USAGE_METRIC", "GPU energy goes by the time that the GPU was busy for somebody"),
 	UNUSED("EXPOSE_CGROUP_METRICS", "Kepler 0.7.12 ignores it too"),
 	UNUSED("CGROUP_METRICS", "Kepler 0.7.12 ignores it too"),
 	UNUSED("PROMETHEUS_SCRAPE_INTERVAL", "Kepler 0.7.12 ignores it too"),

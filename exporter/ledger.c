@@ -353,6 +353,16 @@ enum proof ledger_proof(const struct ledger *l)
 	return l->proof;
 }
 
+void ledger_attribute(struct ledger *l, const struct attribution *a)
+{
+	works_attribute(l->works, a);
+}
+
+void ledger_on_retire(struct ledger *l, void (*fn)(void *arg, const struct party *p), void *arg)
+{
+	works_on_retire(l->works, fn, arg);
+}
+
 const struct works *ledger_works(const struct ledger *l)
 {
 	return l->works;

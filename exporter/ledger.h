@@ -67,6 +67,10 @@ int ledger_settle(struct ledger *l, const struct tick *now, struct err *e);
  * returns that. */
 int ledger_each(const struct ledger *l, enum level level,
 		int (*fn)(const struct account *, void *), void *arg);
+/* By what energy is handed out to workloads from now on; see works_attribute. */
+void ledger_attribute(struct ledger *l, const struct attribution *a);
+/* fn hears of every workload and process that retires; see works_on_retire. */
+void ledger_on_retire(struct ledger *l, void (*fn)(void *arg, const struct party *p), void *arg);
 /* The workloads' side of the books. */
 const struct works *ledger_works(const struct ledger *l);
 /* The accounts as they are now were shown to who collects them: those of what is gone may retire. */

@@ -433,6 +433,9 @@ static void reload(struct app *a)
 	a->options.metrics_v2 = o.metrics_v2;
 	o.show.processes = a->options.show.processes;
 	a->options.show = o.show;
+	struct attribution attribution = options_attribution(&o);
+
+	ledger_attribute(a->ledger, &attribution);
 	if (o.interval_ns != a->options.interval_ns) {
 		a->options.interval_ns = o.interval_ns;
 		loop_change(a->ticker, o.interval_ns);
@@ -618,6 +621,10 @@ static int run(struct app *a, struct err *e)
 	rc = rc < 0 ? rc : roster_new(&a->roster, e);
 	if (rc < 0)
 		return rc;
+	struct attribution attribution = options_attribution(&a->options);
+
+	ledger_attribute(a->ledger, &attribution);
+	ledger_on_retire(a->ledger, roster_retired, a->roster);
 	if (client_new(loop_base(a->loop), &a->client, &why) < 0)
 		SAY(a, LOG_LEVEL_WARN, "no peers can be asked", "reason", why.msg);
 	struct roots roots = { .sysfs = a->options.sysfs,

@@ -77,6 +77,8 @@ struct measured {
 #define COMP_TOTAL NCOMPONENTS
 /* No component. */
 #define COMP_NONE (NCOMPONENTS + 1)
+/* Every component that Kepler 0.10 and newer have a zone for, one series each. */
+#define COMP_ZONES (NCOMPONENTS + 2)
 
 /* What one series is about; which members are set follows from the row's level. */
 struct subject {
@@ -115,6 +117,7 @@ enum per {
 	PER_CONTAINER, /* every workload, and what is nobody's as one more */
 	PER_VM,
 	PER_PROCESS,
+	PER_POD,      /* all containers of a pod as one party, of whoever of them has a name */
 	PER_UNLISTED, /* level, component and mode */
 	PER_STAT,
 };
@@ -131,11 +134,12 @@ struct metric {
 	enum per per;
 	const struct label *who;	/* the first labels: those that tell one subject of a row from
 					 * another, made once for all rows. NULL: none */
-	const struct label *labels;	/* the others. Both are ended by a NULL name */
+	const struct label *labels;	/* the others; beside `who` they may depend on component and mode
+					 * only. Both are ended by a NULL name */
 	unsigned decimals;		/* the value is in units of 10^-decimals: 6 for uJ, 9 for ns */
 	/* false: this subject has no such series. */
 	bool (*value)(const struct subject *, uint64_t *ret);
-	int component;			/* whose energy: an enum component, COMP_TOTAL or COMP_NONE; of
+	int component;			/* whose energy: an enum component, COMP_TOTAL, COMP_ZONES or COMP_NONE; of
 					 * a component, a subject has a series for each mode */
 	unsigned topics;		/* bit per enum topic: shown if none of them is hidden */
 };
@@ -143,6 +147,9 @@ struct metric {
 /* The rows of kepler_node_energy_stat: see metrics.c. */
 extern const size_t nnode_stats;
 
+/* What Kepler 0.10 and newer call the component when this source measures it; NULL: they do not. What they
+ * call psys is RAPL's measure of the platform, not a BMC's. */
+const char *zone_name(const struct view *v, enum component c, unsigned source);
 /* The value of label `mode`. */
 const char *mode_name(enum mode mode);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/metrics_v2.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -8,21 +10,116 @@
 
 /* ---- labels */
 
-/* Kepler's name of a component's zone; NULL: it has none. What it calls psys is RAPL's measure of the
- * platform, not a BMC's. */
-static const char *zone_of(const struct subject *s)
+const char *zone_name(const struct view *v, enum component c, unsigned source)
 {
 	static const char *const names[NCOMPONENTS] = { [COMP_PACKAGE] = "package", [COMP_CORE] = "core",
 							[COMP_UNCORE] = "uncore", [COMP_DRAM] = "dram",
 							[COMP_PLATFORM] = "psys" };
-	const struct sampler *sp = s->view->sampler;
-	unsigned source = s->sum->source;
 
-	if (!s->sum->there || source >= sp->n)
+	if (source >= v->sampler->n)
 		return NULL;
-	if (s->sum->component == COMP_PLATFORM && strncmp(sp->v[source].ops->name, "rapl", 4) != 0)
+	if (c == COMP_PLATFORM && strncmp(v->sampler->v[source].ops->name, "rapl", 4) != 0)
 		return NULL;
-	return names[s->sum->component];
+	return names[c];
+}
+
+static const char *zone_of(const struct subject *s)
+{
+	return s->sum->there ? zone_name(s->view, s->sum->component, s->sum->source) : NULL;
+}
+
+static const char *works_zone(const struct subject *s)
+{
+	return zone_name(s->view, s->component, s->measured->source);
+}
+
+static const char *container_id(const struct subject *s)
+{
+	return s->workload->kind == WORKLOAD_CONTAINER ? s->workload->container_id : "";
+}
+
+static const char *container_name(const struct subject *s)
+{
+	return s->workload->container_name;
+}
+
+static const char *runtime(const struct subject *s)
+{
+	return s->workload->runtime;
+}
+
+static const char *state(const struct subject *s)
+{
+	return s->party->gone ? "terminated" : "running";
+}
+
+static const char *pod_id(const struct subject *s)
+{
+	return s->workload->pod_uid;
+}
+
+static const char *pod_name(const struct subject *s)
+{
+	return s->workload->pod_name;
+}
+
+static const char *pod_namespace(const struct subject *s)
+{
+	return s->workload->container_namespace;
+}
+
+static const char *vm_id(const struct subject *s)
+{
+	return s->workload->vm_id;
+}
+
+/* Of machine-qemu-1-name. */
+static const char *vm_name(const struct subject *s)
+{
+	const char *at = s->workload->vm_id;
+
+	for (int i = 0; i < 3 && strchr(at, '-'); i++)
+		at = strchr(at, '-') + 1;
+	return at;
+}
+
+static const char *hypervisor(const struct subject *s)
+{
+	return strncmp(s->workload->vm_id, "machine-qemu-", 13) == 0 ? "kvm" : "";
+}
+
+static const char *pid(const struct subject *s)
+{
+	static char text[12]; /* one thread, and it is copied at once */
+
+	snprintf(text, sizeof text, "%" PRIu32, s->party->tgid);
+	return text;
+}
+
+static const char *comm(const struct subject *s)
+{
+	return s->party->comm;
+}
+
+/* Nobody looks at /proc for it: an empty label is as good as none. */
+static const char *exe(const struct subject *s)
+{
+	(void)s;
+	return "";
+}
+
+static const char *process_type(const struct subject *s)
+{
+	switch (s->workload->kind) {
+	case WORKLOAD_CONTAINER:
+		return "container";
+	case WORKLOAD_VM:
+		return "vm";
+	case WORKLOAD_SYSTEM:
+	case WORKLOAD_KERNEL:
+		break;
+	}
+	return "regular";
 }
 
 /* Kepler has the path of the only zone, or this of a sum of several; sums are what is shown here. */
@@ -101,6 +198,31 @@ static const char *goversion(const struct subject *s)
 static const struct label zone_labels[] = {
 	{ "zone", zone_of }, { "path", path_of }, { "node_name", node_name }, { NULL, NULL }
 };
+static const struct label containers[] = { { "container_id", container_id }, { "container_name", container_name },
+					   { "runtime", runtime },	     { "state", state },
+					   { "pod_id", pod_id },	     { NULL, NULL } };
+static const struct label processes[] = { { "pid", pid },     { "comm", comm },
+					  { "exe", exe },     { "type", process_type },
+					  { "state", state }, { "container_id", container_id },
+					  { "vm_id", vm_id }, { NULL, NULL } };
+static const struct label process_times[] = { { "pid", pid },
+					      { "comm", comm },
+					      { "exe", exe },
+					      { "type", process_type },
+					      { "container_id", container_id },
+					      { "vm_id", vm_id },
+					      { NULL, NULL } };
+static const struct label vms[] = { { "vm_id", vm_id },
+				    { "vm_name", vm_name },
+				    { "hypervisor", hypervisor },
+				    { "state", state },
+				    { NULL, NULL } };
+static const struct label pods[] = { { "pod_id", pod_id },
+				     { "pod_name", pod_name },
+				     { "pod_namespace", pod_namespace },
+				     { "state", state },
+				     { NULL, NULL } };
+static const struct label works_labels[] = { { "zone", works_zone }, { "node_name", node_name }, { NULL, NULL } };
 static const struct label node_labels[] = { { "node_name", node_name }, { NULL, NULL } };
 static const struct label cpu_labels[] = { { "processor", processor }, { "vendor_id", vendor },
 					   { "model_name", model },    { "physical_id", physical_id },
@@ -145,6 +267,61 @@ SPLIT(idle_uj, uj, MODE_IDLE, true)
 SPLIT(active_uw, uw, MODE_DYNAMIC, s->sum->rated && s->sum->uw[MODE_UNSPLIT] == 0)
 SPLIT(idle_uw, uw, MODE_IDLE, s->sum->rated && s->sum->uw[MODE_UNSPLIT] == 0)
 
+/* Kepler has no rows for what is neither a container nor a virtual machine, nor for all of the kernel's
+ * threads together. */
+static bool has_rows(const struct subject *s)
+{
+	if (s->party->process)
+		return s->party->process != WORK_KERNEL;
+	return s->workload->kind == WORKLOAD_CONTAINER || s->workload->kind == WORKLOAD_VM;
+}
+
+static bool rows_of_container(const struct subject *s)
+{
+	return has_rows(s) && (s->party->process || s->workload->kind == WORKLOAD_CONTAINER);
+}
+
+/* What work caused: only that is a workload's there, and only once it can be told apart. */
+static bool works_uj(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->party->uj[s->component][MODE_DYNAMIC];
+	return has_rows(s) && s->measured->modes & 1u << MODE_DYNAMIC;
+}
+
+static bool power_of(const struct subject *s, enum component c, uint64_t *ret)
+{
+	uint64_t ns = works_step_ns(ledger_works(s->view->ledger), c);
+
+	*ret = ns ? (uint64_t)((unsigned __int128)s->party->step_uj[c] * 1000000000u / ns) : 0;
+	return ns != 0;
+}
+
+static bool works_uw(const struct subject *s, uint64_t *ret)
+{
+	return power_of(s, s->component, ret) && has_rows(s) && s->measured->modes & 1u << MODE_DYNAMIC;
+}
+
+static bool works_container_uj(const struct subject *s, uint64_t *ret)
+{
+	return works_uj(s, ret) && rows_of_container(s);
+}
+
+static bool works_container_uw(const struct subject *s, uint64_t *ret)
+{
+	return works_uw(s, ret) && rows_of_container(s);
+}
+
+static bool gpu_uw(const struct subject *s, uint64_t *ret)
+{
+	return power_of(s, COMP_GPU, ret) && rows_of_container(s);
+}
+
+static bool works_cpu_ns(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->party->use[USE_CPU_NS];
+	return rows_of_container(s);
+}
+
 static bool usage(const struct subject *s, uint64_t *ret)
 {
 	*ret = s->view->rates->usage_ppb;
@@ -176,6 +353,16 @@ static bool started(const struct subject *s, uint64_t *ret)
 #define SELF(NAME, TYPE, HELP, DECIMALS, VALUE) \
 	{ "process_" NAME, TYPE, HELP, PER_EXPORTER, NULL, NULL, DECIMALS, VALUE, COMP_NONE, 0 }
 
+#define WORKS(LEVEL, NAME, TYPE, PER, WHO, VALUE, TOPIC, HELP)                                              \
+	{ "kepler_" LEVEL "_cpu_" NAME, TYPE, HELP, PER, WHO, works_labels, 6, VALUE, COMP_ZONES, TOPIC }
+#define TIME(LEVEL, PER, WHO, TOPIC)                                                                  \
+	{ "kepler_" LEVEL "_cpu_seconds_total", METRIC_COUNTER, "On-CPU time of the " LEVEL ", in seconds", PER, \
+	  WHO, node_labels, 9, works_cpu_ns, COMP_NONE, TOPIC }
+#define GPU(LEVEL, PER, WHO, TOPIC)                                                                   \
+	{ "kepler_" LEVEL "_gpu_watts", METRIC_GAUGE,                                                 \
+	  "Power of the GPUs that the " LEVEL "'s work causes, in watts", PER, WHO, node_labels, 6, gpu_uw, \
+	  COMP_NONE, TOPIC }
+
 const struct metric metrics_v2[] = {
 	ZONE("joules_total", METRIC_COUNTER, "Energy of the zone over all packages, in joules", all_uj),
 	ZONE("watts", METRIC_GAUGE, "Power of the zone over the last interval, in watts", all_uw),
@@ -187,6 +374,27 @@ const struct metric metrics_v2[] = {
 	  PER_EXPORTER, NULL, node_labels, 9, usage, COMP_NONE, 0 },
 	{ "kepler_node_cpu_info", METRIC_INFO, "What processors this node has; always 1", PER_CPU, NULL, cpu_labels,
 	  0, one, COMP_NONE, 0 },
+	WORKS("container", "joules_total", METRIC_COUNTER, PER_CONTAINER, containers, works_container_uj,
+	      TOPIC_CONTAINER, "Energy of the zone that the container's work caused, in joules"),
+	WORKS("container", "watts", METRIC_GAUGE, PER_CONTAINER, containers, works_container_uw, TOPIC_CONTAINER,
+	      "Power of the zone that the container's work causes, in watts"),
+	TIME("container", PER_CONTAINER, containers, TOPIC_CONTAINER),
+	GPU("container", PER_CONTAINER, containers, TOPIC_CONTAINER),
+	WORKS("process", "joules_total", METRIC_COUNTER, PER_PROCESS, processes, works_uj, TOPIC_PROCESS,
+	      "Energy of the zone that the process's work caused, in joules"),
+	WORKS("process", "watts", METRIC_GAUGE, PER_PROCESS, processes, works_uw, TOPIC_PROCESS,
+	      "Power of the zone that the process's work causes, in watts"),
+	TIME("process", PER_PROCESS, process_times, TOPIC_PROCESS),
+	GPU("process", PER_PROCESS, processes, TOPIC_PROCESS),
+	WORKS("vm", "joules_total", METRIC_COUNTER, PER_VM, vms, works_uj, TOPIC_VM,
+	      "Energy of the zone that the virtual machine's work caused, in joules"),
+	WORKS("vm", "watts", METRIC_GAUGE, PER_VM, vms, works_uw, TOPIC_VM,
+	      "Power of the zone that the virtual machine's work causes, in watts"),
+	WORKS("pod", "joules_total", METRIC_COUNTER, PER_POD, pods, works_uj, TOPIC_CONTAINER,
+	      "Energy of the zone that the pod's work caused, in joules"),
+	WORKS("pod", "watts", METRIC_GAUGE, PER_POD, pods, works_uw, TOPIC_CONTAINER,
+	      "Power of the zone that the pod's work causes, in watts"),
+	GPU("pod", PER_POD, pods, TOPIC_CONTAINER),
 	{ "kepler_build_info", METRIC_INFO, "Version of this exporter; always 1", PER_EXPORTER, NULL, build_labels, 0,
 	  one, COMP_NONE, 0 },
 	SELF("cpu_seconds_total", METRIC_COUNTER, "CPU time used by this exporter", 9, cpu_ns),

@@ -41,6 +41,16 @@ const struct opt exporter_opts[] = {
 	{ .name = "enable-msr", .kind = OPT_FLAG, .negatable = true, .offset = AT(meters.msr),
 	  .help = "may read RAPL from the processor's registers where the kernel offers no better way; "
 		  "needs CAP_SYS_RAWIO" },
+	{ .name = "attribution.package", .kind = OPT_ENUM, .arg = "BY", .offset = AT(attribute_package),
+	  .help = "by what package, core and uncore energy is handed out to containers and processes: cycles, "
+		  "instructions, misses, time on a processor, or auto, the best that this machine counts (auto)",
+	  .values = attributes },
+	{ .name = "attribution.dram", .kind = OPT_ENUM, .arg = "BY", .offset = AT(attribute_dram),
+	  .help = "the same for memory; auto is by cache misses where they are counted (auto)",
+	  .values = attributes },
+	{ .name = "attribution.platform", .kind = OPT_ENUM, .arg = "BY", .offset = AT(attribute_platform),
+	  .help = "the same for platform and other; auto is by what one has of package, memory and GPUs (auto)",
+	  .values = attributes },
 	{ .name = "log.level", .kind = OPT_ENUM, .arg = "LEVEL", .offset = AT(log_level),
 	  .help = "least level logged: debug, info, warn or error (info)", .values = log_levels },
 	{ .name = "log.format", .kind = OPT_ENUM, .arg = "FORMAT", .offset = AT(log_format),
@@ -78,6 +88,13 @@ static const struct options defaults = {
 	.log_format = LOG_FORMAT_LOGFMT,
 	.show = { .containers = true, .vms = true, .components = true, .hardware = true, .irq = true, .bpf = true },
 };
+
+struct attribution options_attribution(const struct options *o)
+{
+	return (struct attribution){ .package = (enum attribute)o->attribute_package,
+				     .dram = (enum attribute)o->attribute_dram,
+				     .platform = (enum attribute)o->attribute_platform };
+}
 
 unsigned options_hidden(const struct options *o)
 {

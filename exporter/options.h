@@ -8,6 +8,7 @@
 #include "base/opts.h"
 #include "exporter/config.h"
 #include "exporter/source.h"
+#include "exporter/works.h"
 
 struct options {
 	const char *listen_address, *telemetry_path, *config_file, *web_config_file;
@@ -15,6 +16,7 @@ struct options {
 	struct meters meters;
 	unsigned long long interval_ns;
 	int log_level, log_format;
+	int attribute_package, attribute_dram, attribute_platform; /* enum attribute */
 	struct {
 		bool containers, processes, vms, components, hardware, irq, bpf;
 	} show; /* which rows */
@@ -29,6 +31,8 @@ extern const size_t nexporter_opts;
  * long as argv and *ret_config. */
 int options_read(int argc, char **argv, struct options *ret, struct config *ret_config, struct err *e);
 
+/* By what energy is handed out. */
+struct attribution options_attribution(const struct options *o);
 /* The rows that they leave out: bit per enum topic (metrics.h). */
 unsigned options_hidden(const struct options *o);
 

@@ -23,9 +23,19 @@ struct sheet {
 	struct listed *v[NWORKS_LEVELS];
 	size_t n[NWORKS_LEVELS];
 	struct party nobody;
+	/* Pods: the containers of each, whether they are listed or not, as one party. */
+	bool with_pods;
+	struct listed *members, *pods;
+	struct party *sums;
+	size_t nmembers, npods;
 	struct sums unlisted[NWORKS_LEVELS];
 	struct buf labels;
 	const struct label *labels_of;
+	/* The labels that are not about who it is are the same for all: made once for a family's mode. */
+	struct buf tails;
+	struct {
+		size_t at, len;
+	} tail[COMP_TOTAL + 1][NMODES];
 };
 
 /* One family being written: its head comes with its first series. */
@@ -72,6 +82,8 @@ static void list_party(struct sheet *sheet, enum works_level level, const struct
 
 	if (!w && p->process && p->gone && roster)
 		w = roster_find(roster, WORKLOAD_SERIAL_SYSTEM); /* its group was gone before it was looked at */
+	if (w && sheet->with_pods && level == WORKS_WORKLOADS && w->pod_uid[0])
+		sheet->members[sheet->nmembers++] = (struct listed){ .party = p, .workload = w };
 	/* Shown as soon as its names are known or will never be: the labels of a series do not change. */
 	bool known = w && (level == WORKS_PROCESSES || w->settled || w->gone || p->gone);
 
@@ -97,7 +109,60 @@ static void sheet_clear(struct sheet *sheet)
 {
 	for (size_t i = 0; i < NWORKS_LEVELS; i++)
 		free(sheet->v[i]);
+	free(sheet->members);
+	free(sheet->pods);
+	free(sheet->sums);
 	buf_clear(&sheet->labels);
+	buf_clear(&sheet->tails);
+}
+
+static int by_pod(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+
+	return strcmp(x->workload->pod_uid, y->workload->pod_uid);
+}
+
+static void add_member(struct party *sum, const struct party *p)
+{
+	for (size_t c = 0; c < NCOMPONENTS; c++) {
+		for (size_t m = 0; m < NMODES; m++)
+			sum->uj[c][m] += p->uj[c][m];
+		sum->step_uj[c] += p->step_uj[c];
+	}
+	for (size_t u = 0; u < NUSES; u++)
+		sum->use[u] += p->use[u];
+	sum->gone = sum->gone && p->gone;
+	sum->born_ns = p->born_ns < sum->born_ns ? p->born_ns : sum->born_ns;
+}
+
+/* One party for each pod, with what its containers had that are no more. */
+static void sum_pods(struct sheet *sheet)
+{
+	if (sheet->nmembers == 0)
+		return;
+	qsort(sheet->members, sheet->nmembers, sizeof *sheet->members, by_pod);
+	for (size_t i = 0; i < sheet->nmembers; i++) {
+		const struct listed *m = &sheet->members[i];
+		struct party *sum = &sheet->sums[sheet->npods ? sheet->npods - 1 : 0];
+		struct listed *pod = &sheet->pods[sheet->npods ? sheet->npods - 1 : 0];
+
+		if (i == 0 || by_pod(m, m - 1) != 0) {
+			const struct pod_rest *rest = roster_pod(sheet->view->roster, m->workload->pod_uid);
+
+			sum = &sheet->sums[sheet->npods];
+			pod = &sheet->pods[sheet->npods++];
+			*sum = (struct party){ .gone = true, .born_ns = UINT64_MAX };
+			*pod = (struct listed){ .party = sum, .workload = m->workload };
+			if (rest) {
+				memcpy(sum->uj, rest->uj, sizeof sum->uj);
+				memcpy(sum->use, rest->use, sizeof sum->use);
+			}
+		}
+		if (!pod->workload->pod_name[0])
+			pod->workload = m->workload;
+		add_member(sum, m->party);
+	}
 }
 
 static int sheet_make(struct sheet *sheet, struct err *e)
@@ -106,6 +171,7 @@ static int sheet_make(struct sheet *sheet, struct err *e)
 	const struct sums *rest = works_residual(w, WORKS_WORKLOADS);
 
 	buf_init(&sheet->labels, PAGE_MAX);
+	buf_init(&sheet->tails, PAGE_MAX);
 	ledger_each(sheet->view->ledger, LEVEL_NODE, add_measured, sheet);
 	for (size_t i = 0; i < NWORKS_LEVELS; i++) {
 		sheet->v[i] = calloc(works_count(w, (enum works_level)i) + 1, sizeof *sheet->v[i]);
@@ -114,7 +180,17 @@ static int sheet_make(struct sheet *sheet, struct err *e)
 				       works_count(w, (enum works_level)i));
 		add_sums(&sheet->unlisted[i], works_retired(w, (enum works_level)i)->uj);
 	}
+	if (sheet->with_pods) {
+		size_t n = works_count(w, WORKS_WORKLOADS) + 1;
+
+		sheet->members = calloc(n, sizeof *sheet->members);
+		sheet->pods = calloc(n, sizeof *sheet->pods);
+		sheet->sums = calloc(n, sizeof *sheet->sums);
+		if (!sheet->members || !sheet->pods || !sheet->sums)
+			return err_set(e, ERR_MEMORY, "no memory for a page of %zu workloads", n);
+	}
 	works_each(w, WORKS_WORKLOADS, list_workload, sheet);
+	sum_pods(sheet);
 	works_each(w, WORKS_PROCESSES, list_process, sheet);
 	/* A page without any party is of a machine that does not know who draws: all is the node's. */
 	if (works_count(w, WORKS_WORKLOADS) > 0) {
@@ -141,14 +217,14 @@ static void add_labels(struct buf *out, const struct label *labels, const struct
 }
 
 /* Makes the labels that tell the listed apart, unless the family before had the same. */
-static void make_labels(struct sheet *sheet, enum works_level level, const struct label *who)
+static void make_labels(struct sheet *sheet, struct listed *v, size_t n, const struct label *who)
 {
 	if (sheet->labels_of == who)
 		return;
 	buf_reset(&sheet->labels);
 	sheet->labels_of = who;
-	for (size_t i = 0; i < sheet->n[level]; i++) {
-		struct listed *l = &sheet->v[level][i];
+	for (size_t i = 0; i < n; i++) {
+		struct listed *l = &v[i];
 
 		l->at = sheet->labels.len;
 		add_labels(&sheet->labels, who,
@@ -160,6 +236,21 @@ static void make_labels(struct sheet *sheet, enum works_level level, const struc
 
 /* ---- families */
 
+/* What follows the labels of who it is, and a blank. */
+static void add_tail(const struct family *f, const struct subject *s)
+{
+	struct sheet *sheet = f->sheet;
+	size_t *at = &sheet->tail[s->component][s->mode].at, *len = &sheet->tail[s->component][s->mode].len;
+
+	if (*len == 0) {
+		*at = sheet->tails.len;
+		add_labels(&sheet->tails, f->row->labels, s, false);
+		buf_add(&sheet->tails, "} ", 2);
+		*len = sheet->tails.len - *at;
+	}
+	buf_add(f->out, buf_str(&sheet->tails) + *at, *len);
+}
+
 /* name{labels} and a blank; of a counter's name only the first len bytes, then suffix. */
 static void series_name(const struct family *f, size_t len, const char *suffix, const struct subject *s,
 			const struct listed *l)
@@ -168,12 +259,17 @@ static void series_name(const struct family *f, size_t len, const char *suffix, 
 
 	buf_add(f->out, m->name, len);
 	buf_adds(f->out, suffix);
-	if (m->who || m->labels)
+	if (l) {
 		buf_addc(f->out, '{');
-	if (l)
 		buf_add(f->out, buf_str(&f->sheet->labels) + l->at, l->len);
-	add_labels(f->out, m->labels, s, !l);
-	buf_adds(f->out, m->who || m->labels ? "} " : " ");
+		add_tail(f, s);
+	} else if (m->labels) {
+		buf_addc(f->out, '{');
+		add_labels(f->out, m->labels, s, true);
+		buf_add(f->out, "} ", 2);
+	} else {
+		buf_addc(f->out, ' ');
+	}
 }
 
 /* When the subject's counters were 0. */
@@ -240,12 +336,26 @@ static unsigned modes_of(const struct family *f, struct subject *s)
 	return f->row->value(s, &uj) && uj > 0 ? both | unsplit : both;
 }
 
+static void zones_series(struct family *f, struct subject *s, const struct listed *l)
+{
+	for (enum component c = 0; c < NCOMPONENTS; c++) {
+		s->component = c;
+		s->measured = &f->sheet->measured[c];
+		if (s->measured->there && zone_name(f->view, c, s->measured->source))
+			series_of(f, s, l);
+	}
+}
+
 static void works_series(struct family *f, const struct listed *l)
 {
 	struct subject s = { .view = f->view, .party = l->party, .workload = l->workload };
 
 	if (f->row->component == COMP_NONE) {
 		series_of(f, &s, l);
+		return;
+	}
+	if (f->row->component == COMP_ZONES) {
+		zones_series(f, &s, l);
 		return;
 	}
 	s.component = (enum component)f->row->component;
@@ -259,14 +369,14 @@ static void works_series(struct family *f, const struct listed *l)
 	}
 }
 
-static void works_family(struct family *f, enum works_level level, bool vms)
+static void works_family(struct family *f, struct listed *v, size_t n)
 {
-	make_labels(f->sheet, level, f->row->who);
-	for (size_t i = 0; i < f->sheet->n[level]; i++) {
-		const struct listed *l = &f->sheet->v[level][i];
-
-		if (!vms || l->workload->kind == WORKLOAD_VM)
-			works_series(f, l);
+	make_labels(f->sheet, v, n, f->row->who);
+	buf_reset(&f->sheet->tails);
+	memset(f->sheet->tail, 0, sizeof f->sheet->tail);
+	for (size_t i = 0; i < n; i++) {
+		if (f->row->per != PER_VM || v[i].workload->kind == WORKLOAD_VM)
+			works_series(f, &v[i]);
 	}
 }
 
@@ -334,13 +444,14 @@ static void render_family(struct family *f)
 			series(f, &(struct subject){ .view = v, .cpu = &v->facts->cpus[i] });
 		break;
 	case PER_CONTAINER:
-		works_family(f, WORKS_WORKLOADS, false);
-		break;
 	case PER_VM:
-		works_family(f, WORKS_WORKLOADS, true);
+		works_family(f, f->sheet->v[WORKS_WORKLOADS], f->sheet->n[WORKS_WORKLOADS]);
 		break;
 	case PER_PROCESS:
-		works_family(f, WORKS_PROCESSES, false);
+		works_family(f, f->sheet->v[WORKS_PROCESSES], f->sheet->n[WORKS_PROCESSES]);
+		break;
+	case PER_POD:
+		works_family(f, f->sheet->pods, f->sheet->npods);
 		break;
 	case PER_UNLISTED:
 		if (!(v->hidden & TOPIC_CONTAINER))
@@ -366,6 +477,9 @@ int page_render(const struct view *view, enum page_format format, const struct m
 		struct buf *out, struct err *e)
 {
 	struct sheet sheet = { .view = view };
+
+	for (size_t i = 0; i < n; i++)
+		sheet.with_pods |= rows[i].per == PER_POD;
 	int rc = sheet_make(&sheet, e);
 
 	for (size_t i = 0; rc == 0 && i < n; i++) {
@@ -373,7 +487,7 @@ int page_render(const struct view *view, enum page_format format, const struct m
 			render_family(&(struct family){ .row = &rows[i], .view = view, .sheet = &sheet,
 							.format = format, .out = out });
 	}
-	if (rc == 0 && sheet.labels.full)
+	if (rc == 0 && (sheet.labels.full || sheet.tails.full))
 		rc = err_set(e, ERR_MEMORY, "no memory for a page of that many workloads");
 	sheet_clear(&sheet);
 	return rc < 0 ? rc : fits(out, e);

@@ -12,9 +12,18 @@ struct entry {
 	bool kept;		  /* somebody's still */
 };
 
+/* One that had a container that is no more, and has one still. */
+struct pod {
+	char *uid;
+	bool kept;
+	struct pod_rest rest;
+};
+
 struct roster {
 	struct entry *v; /* by serial: new ones have the highest but for rare cases */
 	size_t n, cap;
+	struct pod *pods; /* by uid */
+	size_t npods, pods_cap;
 };
 
 _Static_assert(NAMES_KERNEL == WORK_KERNEL, "the kernel's threads have one number");
@@ -35,7 +44,10 @@ void roster_free(struct roster *r)
 		return;
 	for (size_t i = 0; i < r->n; i++)
 		workload_unref(r->v[i].w);
+	for (size_t i = 0; i < r->npods; i++)
+		free(r->pods[i].uid);
 	free(r->v);
+	free(r->pods);
 	free(r);
 }
 
@@ -106,13 +118,99 @@ int roster_join(struct roster *r, struct names *n, struct tick *t, struct err *e
 	return rc;
 }
 
+/* Where the pod is or would be. */
+static size_t pod_place(const struct roster *r, const char *uid)
+{
+	size_t from = 0, to = r->npods;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (strcmp(r->pods[middle].uid, uid) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+static struct pod *pod_of(const struct roster *r, const char *uid)
+{
+	size_t at = pod_place(r, uid);
+
+	return at < r->npods && strcmp(r->pods[at].uid, uid) == 0 ? &r->pods[at] : NULL;
+}
+
+const struct pod_rest *roster_pod(const struct roster *r, const char *uid)
+{
+	const struct pod *found = pod_of(r, uid);
+
+	return found ? &found->rest : NULL;
+}
+
+/* NULL: no memory. */
+static struct pod *add_pod(struct roster *r, const char *uid)
+{
+	if (r->npods == r->pods_cap) {
+		size_t more = r->pods_cap ? r->pods_cap * 2 : 16;
+		struct pod *p = reallocarray(r->pods, more, sizeof *p);
+
+		if (!p)
+			return NULL;
+		r->pods = p;
+		r->pods_cap = more;
+	}
+	size_t at = pod_place(r, uid);
+	char *copy = strdup(uid);
+
+	if (!copy)
+		return NULL;
+	memmove(&r->pods[at + 1], &r->pods[at], (r->npods++ - at) * sizeof *r->pods);
+	r->pods[at] = (struct pod){ .uid = copy };
+	return &r->pods[at];
+}
+
+void roster_retired(void *roster, const struct party *p)
+{
+	const struct workload *w = p->process == 0 ? roster_find(roster, p->workload) : NULL;
+
+	if (!w || !w->pod_uid[0])
+		return;
+	struct pod *pod = pod_of(roster, w->pod_uid);
+
+	pod = pod ? pod : add_pod(roster, w->pod_uid);
+	for (size_t c = 0; pod && c < NCOMPONENTS; c++) {
+		for (size_t m = 0; m < NMODES; m++)
+			pod->rest.uj[c][m] += p->uj[c][m];
+	}
+	for (size_t u = 0; pod && u < NUSES; u++)
+		pod->rest.use[u] += p->use[u];
+}
+
 static int keep(const struct party *p, void *arg)
 {
-	struct entry *found = p->workload ? entry_of(arg, p->workload) : NULL;
+	struct roster *r = arg;
+	struct entry *found = p->workload ? entry_of(r, p->workload) : NULL;
+	struct pod *pod = found && r->npods > 0 && p->process == 0 ? pod_of(r, found->w->pod_uid) : NULL;
 
 	if (found)
 		found->kept = true;
+	if (pod)
+		pod->kept = true;
 	return 0;
+}
+
+static void keep_pods(struct roster *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->npods; i++) {
+		if (r->pods[i].kept)
+			r->pods[kept++] = r->pods[i];
+		else
+			free(r->pods[i].uid);
+	}
+	r->npods = kept;
 }
 
 void roster_keep(struct roster *r, const struct works *w)
@@ -121,6 +219,8 @@ void roster_keep(struct roster *r, const struct works *w)
 
 	for (size_t i = 0; i < r->n; i++)
 		r->v[i].kept = false;
+	for (size_t i = 0; i < r->npods; i++)
+		r->pods[i].kept = false;
 	for (size_t i = 0; i < NWORKS_LEVELS; i++)
 		works_each(w, (enum works_level)i, keep, r);
 	for (size_t i = 0; i < r->n; i++) {
@@ -130,4 +230,5 @@ void roster_keep(struct roster *r, const struct works *w)
 			workload_unref(r->v[i].w);
 	}
 	r->n = kept;
+	keep_pods(r);
 }

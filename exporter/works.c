@@ -49,7 +49,12 @@ struct works {
 	uint64_t tick;
 	uint64_t at_ns;			   /* of the last tick with use in it */
 	unsigned measured, ever_measured;
+	struct attribution attribution;
+	enum use by[NCOMPONENTS]; /* evidence_for, of this tick */
+	void (*on_retire)(void *arg, const struct party *p);
+	void *arg;
 	uint64_t used[NUSES];
+	uint64_t booked_ns[NCOMPONENTS], step_ns[NCOMPONENTS];
 	uint64_t capacity_ns[NCOMPONENTS]; /* CPU time there was since the component was booked */
 	struct gpu_last *gpus;
 	size_t ngpus, gpus_cap;
@@ -125,12 +130,15 @@ static void index_put(struct index *x, uint64_t key, size_t value)
 
 /* ---- making and dropping */
 
+static void choose_evidence(struct works *w);
+
 int works_new(struct works **ret, struct err *e)
 {
 	struct works *w = calloc(1, sizeof *w);
 
 	if (!w)
 		return err_set(e, ERR_MEMORY, "no memory for the workloads' accounts");
+	choose_evidence(w);
 	*ret = w;
 	return 0;
 }
@@ -242,8 +250,46 @@ static void merge(struct party *to, struct party *from)
 
 /* ---- use */
 
+const char *const attributes[] = { [ATTRIBUTE_AUTO] = "auto",
+				   [ATTRIBUTE_CYCLES] = "cycles",
+				   [ATTRIBUTE_INSTRUCTIONS] = "instructions",
+				   [ATTRIBUTE_MISSES] = "misses",
+				   [ATTRIBUTE_TIME] = "time",
+				   NULL };
+
+static enum use use_of(enum attribute a)
+{
+	static const enum use uses[] = { [ATTRIBUTE_AUTO] = NUSES,
+					 [ATTRIBUTE_CYCLES] = USE_CYCLES,
+					 [ATTRIBUTE_INSTRUCTIONS] = USE_INSTRUCTIONS,
+					 [ATTRIBUTE_MISSES] = USE_LLC_MISSES,
+					 [ATTRIBUTE_TIME] = USE_CPU_NS };
+
+	return uses[a];
+}
+
+/* What is wanted for a component; NUSES: nothing special. */
+static enum use wanted_for(const struct attribution *a, enum component c)
+{
+	switch (c) {
+	case COMP_PACKAGE:
+	case COMP_CORE:
+	case COMP_UNCORE:
+		return use_of(a->package);
+	case COMP_DRAM:
+		return use_of(a->dram);
+	case COMP_PLATFORM:
+	case COMP_OTHER:
+		return use_of(a->platform);
+	case COMP_GPU:
+	case NCOMPONENTS:
+		break;
+	}
+	return NUSES;
+}
+
 /* By which use a component's energy is handed out; NUSES: by other than use. */
-static enum use evidence_for(enum component c, unsigned measured)
+static enum use evidence_for(const struct works *w, enum component c)
 {
 	static const enum use best[NCOMPONENTS][3] = {
 		[COMP_PACKAGE] = { USE_CYCLES, USE_INSTRUCTIONS, USE_CPU_NS },
@@ -254,22 +300,46 @@ static enum use evidence_for(enum component c, unsigned measured)
 		[COMP_PLATFORM] = { NUSES, NUSES, NUSES },
 		[COMP_OTHER] = { NUSES, NUSES, NUSES },
 	};
+	enum use wanted = wanted_for(&w->attribution, c);
 
+	if (wanted != NUSES && w->measured & 1u << wanted)
+		return wanted;
 	for (size_t i = 0; i < 3; i++) {
-		if (best[c][i] == NUSES || measured & 1u << best[c][i])
+		if (best[c][i] == NUSES || w->measured & 1u << best[c][i])
 			return best[c][i];
 	}
 	return USE_CPU_NS;
+}
+
+static void choose_evidence(struct works *w)
+{
+	for (enum component c = 0; c < NCOMPONENTS; c++)
+		w->by[c] = evidence_for(w, c);
+}
+
+void works_attribute(struct works *w, const struct attribution *a)
+{
+	for (enum component c = 0; c < NCOMPONENTS; c++) {
+		if (wanted_for(a, c) == wanted_for(&w->attribution, c))
+			continue;
+		for (size_t i = 0; i < NWORKS_LEVELS; i++) {
+			struct level *l = &w->levels[i];
+
+			l->lost[c] = 0;
+			for (size_t p = 0; p < l->nparties; p++)
+				l->parties[p].evidence[c] = 0;
+		}
+	}
+	w->attribution = *a;
+	choose_evidence(w);
 }
 
 static void gather(const struct works *w, uint64_t evidence[NCOMPONENTS], uint64_t cpu_ns[NCOMPONENTS],
 		   const uint64_t delta[NUSES])
 {
 	for (enum component c = 0; c < NCOMPONENTS; c++) {
-		enum use by = evidence_for(c, w->measured);
-
-		if (by != NUSES)
-			evidence[c] += delta[by];
+		if (w->by[c] != NUSES)
+			evidence[c] += delta[w->by[c]];
 		cpu_ns[c] += delta[USE_CPU_NS];
 	}
 }
@@ -491,6 +561,8 @@ static void sweep(struct works *w, struct level *l)
 		if (p->members == 0 && (p->shown || empty || p->replaced || magnitude(p) < least)) {
 			l->unseen += !p->shown && !empty;
 			retire(l, p);
+			if (w->on_retire)
+				w->on_retire(w->arg, p);
 			p->members = NONE; /* marks the place */
 			dropped = true;
 		}
@@ -534,6 +606,7 @@ int works_use(struct works *w, const struct tick *now, struct err *e)
 	w->at_ns = now->at_ns;
 	w->measured = now->sched.measured;
 	w->ever_measured |= now->sched.measured;
+	choose_evidence(w);
 	for (size_t c = 0; c < NCOMPONENTS; c++)
 		w->capacity_ns[c] += capacity;
 	for (size_t i = 0; i < now->nworks; i++) {
@@ -569,11 +642,21 @@ static int make_room(struct works *w, size_t n, struct err *e)
 	return 0;
 }
 
+/* What one has of the parts is the evidence for the platform's power supplies and fans. */
+static void add_part(const struct works *w, uint64_t evidence[NCOMPONENTS], uint64_t uj)
+{
+	static const enum component of[] = { COMP_PLATFORM, COMP_OTHER };
+
+	for (size_t i = 0; i < COUNT(of); i++) {
+		if (w->by[of[i]] == NUSES)
+			evidence[of[i]] += uj;
+	}
+}
+
 /* Hands uj out by the weights prepared, the last of which is nobody's. */
 static void hand_out(struct works *w, struct level *l, enum component c, enum mode mode, uint64_t uj)
 {
-	/* What one has of these is the evidence for the platform's power supplies and fans. */
-	bool fast = mode != MODE_IDLE && (c == COMP_PACKAGE || c == COMP_DRAM || c == COMP_GPU);
+	bool part = mode != MODE_IDLE && (c == COMP_PACKAGE || c == COMP_DRAM || c == COMP_GPU);
 	size_t n = l->nparties;
 
 	if (uj == 0)
@@ -586,16 +669,14 @@ static void hand_out(struct works *w, struct level *l, enum component c, enum mo
 		l->parties[i].uj[c][mode] += w->parts[i];
 		if (w->parts[i] > 0)
 			l->parties[i].shown = false;
-		if (fast) {
-			l->parties[i].evidence[COMP_PLATFORM] += w->parts[i];
-			l->parties[i].evidence[COMP_OTHER] += w->parts[i];
-		}
+		if (mode == MODE_DYNAMIC)
+			l->parties[i].step_uj[c] = w->parts[i];
+		if (part)
+			add_part(w, l->parties[i].evidence, w->parts[i]);
 	}
 	l->residual.uj[c][mode] += w->parts[n];
-	if (fast) {
-		l->lost[COMP_PLATFORM] += w->parts[n];
-		l->lost[COMP_OTHER] += w->parts[n];
-	}
+	if (part)
+		add_part(w, l->lost, w->parts[n]);
 }
 
 static void book_level(struct works *w, struct level *l, enum component c, const uint64_t uj[NMODES])
@@ -610,6 +691,8 @@ static void book_level(struct works *w, struct level *l, enum component c, const
 	/* No evidence of its kind: the CPU time says at least who was there. Not so for a GPU. */
 	bool by_cpu = evidence == 0 && c != COMP_GPU;
 
+	for (size_t i = 0; i < n; i++)
+		l->parties[i].step_uj[c] = 0;
 	for (size_t i = 0; i < n; i++)
 		w->weights[i] = by_cpu ? l->parties[i].cpu_ns[c] : l->parties[i].evidence[c];
 	w->weights[n] = by_cpu ? l->lost_cpu_ns[c] : l->lost[c];
@@ -640,6 +723,8 @@ int works_book(struct works *w, enum component c, const uint64_t uj[NMODES], str
 		book_level(w, l, c, uj);
 	}
 	w->capacity_ns[c] = 0;
+	w->step_ns[c] = w->booked_ns[c] != 0 && w->at_ns > w->booked_ns[c] ? w->at_ns - w->booked_ns[c] : 0;
+	w->booked_ns[c] = w->at_ns;
 	return e->kind == ERR_NONE ? 0 : -(int)e->kind;
 }
 
@@ -657,6 +742,12 @@ int works_each(const struct works *w, enum works_level level, int (*fn)(const st
 	return 0;
 }
 
+void works_on_retire(struct works *w, void (*fn)(void *arg, const struct party *p), void *arg)
+{
+	w->on_retire = fn;
+	w->arg = arg;
+}
+
 size_t works_count(const struct works *w, enum works_level level)
 {
 	return w->levels[level].nparties;
@@ -670,6 +761,11 @@ const uint64_t *works_used(const struct works *w)
 unsigned works_measured(const struct works *w)
 {
 	return w->ever_measured;
+}
+
+uint64_t works_step_ns(const struct works *w, enum component c)
+{
+	return w->step_ns[c];
 }
 
 uint64_t works_unseen(const struct works *w)

@@ -10,9 +10,9 @@
  * at nothing. So a meter that tells every minute is handed out by that minute, and one that was silent
  * for a while by that while.
  *
- * Evidence: cycles, else instructions, else CPU time for package, core and uncore; last-level-cache
- * misses, else CPU time for dram; GPU busy time for gpu; for platform and other what the party has
- * had of package, dram and gpu, else CPU time. Idle energy goes by the part of the machine's CPU time
+ * Evidence, unless works_attribute chose other: cycles, else instructions, else CPU time for package,
+ * core and uncore; last-level-cache misses, else CPU time for dram; GPU busy time for gpu; for platform
+ * and other what the party has had of package, dram and gpu, else CPU time. Idle energy goes by the part of the machine's CPU time
  * that a party used; the part nobody used is nobody's. It does not depend on how many parties there are.
  *
  * For each of the two levels, workloads and processes, to the microjoule and always: all accounts, those
@@ -43,6 +43,7 @@ struct party {
 	bool replaced;	   /* a process that ended unnoticed: another one has its tgid now */
 	uint64_t born_ns;  /* the tick it came with */
 	uint64_t uj[NCOMPONENTS][NMODES];
+	uint64_t step_uj[NCOMPONENTS]; /* dynamic energy of the component's last booking */
 	uint64_t use[NUSES];
 	/* The bookkeeper's own. */
 	size_t members;	   /* groups that feed it */
@@ -55,6 +56,21 @@ struct sums {
 	uint64_t uj[NCOMPONENTS][NMODES];
 };
 
+/* By what energy is handed out. */
+enum attribute {
+	ATTRIBUTE_AUTO, /* by the best evidence there is */
+	ATTRIBUTE_CYCLES,
+	ATTRIBUTE_INSTRUCTIONS,
+	ATTRIBUTE_MISSES,
+	ATTRIBUTE_TIME,
+};
+extern const char *const attributes[]; /* their names; ended by NULL */
+
+/* What is wanted: of package, core and uncore; of dram; of platform and other. */
+struct attribution {
+	enum attribute package, dram, platform;
+};
+
 enum works_level { WORKS_WORKLOADS, WORKS_PROCESSES, NWORKS_LEVELS };
 
 struct works;
@@ -63,11 +79,17 @@ struct works;
 int works_new(struct works **ret, struct err *e);
 void works_free(struct works *w);
 
+/* From now on energy goes by this, where it is counted; else by the best evidence there is. What
+ * was gathered for a component whose evidence changes by that is forgotten: until the component is booked,
+ * CPU time takes its place. */
+void works_attribute(struct works *w, const struct attribution *a);
 /* Takes in what was used since the tick before. -ERR_MEMORY: some of it is then nobody's. */
 int works_use(struct works *w, const struct tick *now, struct err *e);
 /* Hands out what a component drew since it was last handed out. -ERR_MEMORY: it is then nobody's. */
 int works_book(struct works *w, enum component c, const uint64_t uj[NMODES], struct err *e);
 
+/* fn hears of every party that retires, as it was in the end. */
+void works_on_retire(struct works *w, void (*fn)(void *arg, const struct party *p), void *arg);
 /* Calls fn for every party of the level that has ever used anything, until it returns other than 0. */
 int works_each(const struct works *w, enum works_level level, int (*fn)(const struct party *, void *),
 	       void *arg);
@@ -75,6 +97,8 @@ size_t works_count(const struct works *w, enum works_level level);
 /* What all of them and nobody have used so far, and which uses have ever been counted (bit per enum use). */
 const uint64_t *works_used(const struct works *w);
 unsigned works_measured(const struct works *w);
+/* The time that the component's last booking was of; 0: not known. */
+uint64_t works_step_ns(const struct works *w, enum component c);
 /* Parties that retired before anybody had looked at them: more ended than may wait. */
 uint64_t works_unseen(const struct works *w);
 /* What is nobody's, and what retired parties had. */

@@ -37,6 +37,7 @@ leave() {
 	cleanup
 }
 trap leave EXIT
+trap 'exit 129' PIPE
 container() { # container DIGIT POD NAMESPACE NAME: its group, and the link to its log file
 	mkdir -p "$groups/$(pod_of "$1")/$(id_of "$1")" "$tmp/root/var/log/containers"
 	[ -z "$2" ] || ln -s "/var/log/pods/x/$4/0.log" "$tmp/root/var/log/containers/$2_$3_$4-$(id_of "$1").log"

@@ -83,6 +83,23 @@ Test(environment, what_is_shown_is_as_kepler_has_it)
 	}
 }
 
+Test(environment, usage_metrics_choose_the_attribution)
+{
+	static const char *const v[] = { "CORE_USAGE_METRIC", "cpu_instructions", "DRAM_USAGE_METRIC", "bpf_cpu_time_ms",
+					 "GENERAL_USAGE_METRIC", "cache_miss", NULL };
+	struct options o = { 0 };
+	struct config c;
+	struct err e = { 0 };
+
+	cr_assert_eq(read_env(v, &o, &c, &e), 0, "%s", e.msg);
+	struct attribution a = options_attribution(&o);
+
+	cr_expect_eq(a.package, ATTRIBUTE_INSTRUCTIONS);
+	cr_expect_eq(a.dram, ATTRIBUTE_TIME);
+	cr_expect_eq(a.platform, ATTRIBUTE_MISSES);
+	config_clear(&c);
+}
+
 Test(environment, what_cannot_be_is_told_by_name)
 {
 	static const char *const cases[][4] = {
@@ -91,6 +108,7 @@ Test(environment, what_cannot_be_is_told_by_name)
 		{ "SAMPLE_PERIOD_SEC", "-1", "is no number of seconds" },
 		{ "REDFISH_PROBE_INTERVAL_IN_SECONDS", "601", "not between 1 and 600" },
 		{ "KEPLER_LOG_LEVEL", "high", "is no number" },
+		{ "CORE_USAGE_METRIC", "cgroupfs_cpu", "'cgroupfs_cpu' is none of cpu_cycles" },
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {

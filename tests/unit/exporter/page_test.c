@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "exporter/build_info.h"
+#include "exporter/metrics_v2.h"
 #include "exporter/metrics_works.h"
 #include "exporter/prom.h"
 #include "tests/unit/exporter/people.h"
@@ -63,11 +64,16 @@ static struct roster *people(void)
 	       "system", true);
 	person(r, WORKLOAD_SERIAL_KERNEL, WORKLOAD_KERNEL, "kernel_processes", "kernel_processes", "kernel_processes",
 	       "kernel", true);
-	person(r, 3, WORKLOAD_CONTAINER, "286b15051ec43375190802e1f40562536980a8fd97e75bb89c7f2eec6f995f17", "web-0",
-	       "ap\"p\\\n", "shop", true);
+	struct workload *w = person(r, 3, WORKLOAD_CONTAINER,
+				    "286b15051ec43375190802e1f40562536980a8fd97e75bb89c7f2eec6f995f17", "web-0",
+				    "ap\"p\\\n", "shop", true);
+
+	w->pod_uid = "0cd2a5c8-1f9e-4b52-8d42-7c6d0f0c9e11";
+	w->runtime = "containerd";
 	person(r, 4, WORKLOAD_VM, "machine-qemu-1-guest", "", "", "", true);
-	person(r, 5, WORKLOAD_CONTAINER, "99f3a16ea25b7724cb56a4f0c0df1113ad9474fbf5545bead97fd5c7f61c13f4", "", "", "",
-	       false);
+	w = person(r, 5, WORKLOAD_CONTAINER, "99f3a16ea25b7724cb56a4f0c0df1113ad9474fbf5545bead97fd5c7f61c13f4", "", "",
+		   "", false);
+	w->pod_uid = "0cd2a5c8-1f9e-4b52-8d42-7c6d0f0c9e11"; /* the other's pod */
 	return r;
 }
 
@@ -108,6 +114,7 @@ static void drop_build(struct buf *page)
 {
 	char *line = strstr(page->data, "\nkepler_exporter_build_info{");
 
+	line = line ? line : strstr(page->data, "\nkepler_build_info{");
 	cr_assert_not_null(line);
 	cr_assert_not_null(strstr(line, build_info.version));
 	size_t len = strcspn(line + 1, "\n") + 1;
@@ -179,6 +186,9 @@ Test(page, golden)
 	cr_assert_eq(page_render(&view, FORMAT_OPENMETRICS, metrics_works, nmetrics_works, &page, &e), 0);
 	cr_assert_eq(page_end(FORMAT_OPENMETRICS, &page, &e), 0);
 	golden("tests/fake/pages/everything.om", &page);
+	buf_reset(&page);
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics_v2, nmetrics_v2, &page, &e), 0);
+	golden("tests/fake/pages/everything-v2.prom", &page);
 
 	/* A machine without any meter shows no joules at all: no zeros that nobody measured. */
 	struct sampler bare = { 0 };
@@ -329,6 +339,78 @@ Test(page, kepler_names_and_labels_are_kept)
 		cr_expect_not_null(row_of(more[i]), "%s", more[i]);
 	/* No sum is Kepler's for these. */
 	cr_expect_null(row_of("kepler_node_joules_total"));
+}
+
+struct counting {
+	size_t made;
+	char text[24];
+};
+
+static struct counting counting;
+
+static const char *counted_label(const struct subject *s)
+{
+	counting.made++;
+	snprintf(counting.text, sizeof counting.text, "%llu", (unsigned long long)s->party->workload);
+	return counting.text;
+}
+
+static const char *counted_tail(const struct subject *s)
+{
+	counting.made++;
+	return mode_name(s->mode);
+}
+
+static bool use_value(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->party->use[USE_CPU_NS];
+	return true;
+}
+
+/* Labels are made once for each workload and page, however many rows there are: the work is in proportion
+ * to the series. */
+Test(page, labels_are_made_once_for_all_rows)
+{
+	static const struct label who[] = { { "id", counted_label }, { NULL, NULL } };
+	static const struct label tail[] = { { "mode", counted_tail }, { NULL, NULL } };
+	enum { ROWS = 40, MANY = 3000 };
+	static struct metric rows[ROWS];
+	static char names[ROWS][24];
+	struct ledger *l = NULL;
+	struct roster *r = NULL;
+	struct sampler sp = { 0 };
+	struct tick t = { .zones = &sp.zones };
+	struct err e = { 0 };
+	AUTO_BUF struct buf page;
+
+	for (size_t i = 0; i < ROWS; i++) {
+		snprintf(names[i], sizeof names[i], "row_%zu_total", i);
+		rows[i] = (struct metric){ names[i], METRIC_COUNTER, "H", PER_CONTAINER, who, tail, 0, use_value,
+					   COMP_NONE, 0 };
+	}
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	cr_assert_eq(roster_new(&r, &e), 0);
+	tick_reset(&t, 1);
+	t.sched = (struct sched_mark){ .there = true, .cpus = 1, .measured = 1 };
+	for (uint64_t i = 0; i < MANY; i++) {
+		person(r, 3 + i, WORKLOAD_CONTAINER, "", "", "", "", true);
+		use(&t, 3 + i, 100 + i, 0, 0, "", 5);
+	}
+	cr_assert_eq(ledger_settle(l, &t, &e), 0);
+	struct view view = { .sampler = &sp, .ledger = l, .roster = r, .tick = &t };
+
+	buf_init(&page, PAGE_MAX);
+	counting.made = 0;
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, rows, ROWS, &page, &e), 0);
+	cr_expect_eq(counting.made, MANY + 1 + ROWS, "%zu labels", counting.made); /* with what is nobody's */
+	size_t lines = 0;
+
+	for (const char *p = buf_str(&page); (p = strchr(p, '\n')) != NULL; p++)
+		lines++;
+	cr_expect_eq(lines, ROWS * (MANY + 3));
+	roster_free(r);
+	ledger_free(l);
+	tick_clear(&t);
 }
 
 Test(prom, numbers_are_exact)

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "exporter/ledger.h"
 #include "exporter/source.h"
+#include "tests/unit/exporter/people.h"
 #include "tests/unit/exporter/tree.h"
 
 #define ID "286b15051ec43375190802e1f40562536980a8fd97e75bb89c7f2eec6f995f17"
@@ -93,4 +94,49 @@ Test(roster, marks_are_joined_with_names_that_outlive_the_group)
 	ledger_free(l);
 	tick_clear(&t);
 	tree_remove(&tree);
+}
+
+/* A pod's joules do not step back when one of its containers goes; when all have gone, so has what is kept. */
+Test(roster, a_pod_keeps_what_its_containers_had)
+{
+	struct roster *r = NULL;
+	struct works *w = NULL;
+	struct tick t = { 0 };
+	struct err e = { 0 };
+
+	cr_assert_eq(roster_new(&r, &e), 0);
+	cr_assert_eq(works_new(&w, &e), 0);
+	works_on_retire(w, roster_retired, r);
+	person(r, 3, WORKLOAD_CONTAINER, "a", "pod", "init", "ns", true)->pod_uid = "u-1";
+	person(r, 4, WORKLOAD_CONTAINER, "b", "pod", "app", "ns", true)->pod_uid = "u-1";
+	person(r, 5, WORKLOAD_CONTAINER, "c", "", "", "", true);
+	/* 3 ends at once, 4 in tick 4, 5 never */
+	for (uint64_t i = 1; i < 12; i++) {
+		tick_reset(&t, i * SECOND);
+		t.sched = (struct sched_mark){ .there = true, .cpus = 1, .measured = 1 };
+		for (uint64_t k = 3; k < 6; k++) {
+			struct work_mark m = { .workload = k, .cgroup = 10 * k, .use = { [USE_CPU_NS] = i * SECOND },
+					       .gone = k == 3 || (k == 4 && i >= 4) };
+
+			if (!(k == 3 && i > 2) && !(k == 4 && i > 5))
+				cr_assert_eq(tick_add_work(&t, &m, &e), 0);
+		}
+		cr_assert_eq(works_use(w, &t, &e), 0);
+		cr_assert_eq(works_book(w, COMP_PACKAGE, (const uint64_t[NMODES]){ [MODE_DYNAMIC] = 300 }, &e), 0);
+		works_shown(w);
+		roster_keep(r, w);
+		const struct pod_rest *rest = roster_pod(r, "u-1");
+
+		if (i < 3)
+			cr_expect_null(rest);
+		else if (i < 6)
+			cr_expect(rest && rest->uj[COMP_PACKAGE][MODE_DYNAMIC] == 200 &&
+				  rest->use[USE_CPU_NS] == 2 * SECOND, "tick %d", (int)i);
+		else
+			cr_expect_null(rest);
+		cr_expect_null(roster_pod(r, ""));
+	}
+	works_free(w);
+	roster_free(r);
+	tick_clear(&t);
 }

@@ -214,3 +214,69 @@ Test(works, the_dead_that_nobody_looks_at_are_bounded)
 	cr_expect_eq(works_count(w, WORKS_PROCESSES), 0);
 	end();
 }
+
+/* Two workloads that use the processor alike and differ in all else. */
+static void use_both(uint64_t times)
+{
+	static const uint64_t uses[2][NUSES] = {
+		{ [USE_CPU_NS] = 100, [USE_CYCLES] = 300, [USE_INSTRUCTIONS] = 900, [USE_LLC_MISSES] = 10 },
+		{ [USE_CPU_NS] = 100, [USE_CYCLES] = 100, [USE_INSTRUCTIONS] = 100, [USE_LLC_MISSES] = 90 },
+	};
+
+	next();
+	t.sched.measured = 1u << USE_CPU_NS | 1u << USE_CYCLES | 1u << USE_INSTRUCTIONS | 1u << USE_LLC_MISSES;
+	for (uint64_t i = 0; i < 2; i++) {
+		struct work_mark m = { .workload = 7 + i, .cgroup = 70 + i };
+
+		for (size_t u = 0; u < NUSES; u++)
+			m.use[u] = uses[i][u] * times;
+		cr_assert_eq(tick_add_work(&t, &m, &e), 0);
+	}
+	cr_assert_eq(works_use(w, &t, &e), 0);
+}
+
+/* Energy goes by what is asked for, where it is counted. */
+Test(works, attribution_is_configurable)
+{
+	static const struct {
+		struct attribution by;
+		uint64_t package, dram, platform; /* of 1000, to the first of them */
+	} cases[] = {
+		{ { ATTRIBUTE_AUTO, ATTRIBUTE_AUTO, ATTRIBUTE_AUTO }, 750, 100, 425 },
+		{ { ATTRIBUTE_INSTRUCTIONS, ATTRIBUTE_TIME, ATTRIBUTE_TIME }, 900, 500, 500 },
+		{ { ATTRIBUTE_TIME, ATTRIBUTE_MISSES, ATTRIBUTE_MISSES }, 500, 100, 100 },
+		{ { ATTRIBUTE_CYCLES, ATTRIBUTE_CYCLES, ATTRIBUTE_INSTRUCTIONS }, 750, 750, 900 },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const uint64_t uj[NMODES] = { [MODE_DYNAMIC] = 1000 };
+
+		begin();
+		works_attribute(w, &cases[i].by);
+		use_both(1);
+		cr_assert_eq(works_book(w, COMP_PACKAGE, uj, &e), 0);
+		cr_assert_eq(works_book(w, COMP_DRAM, uj, &e), 0);
+		cr_assert_eq(works_book(w, COMP_PLATFORM, uj, &e), 0);
+		const struct party *p = party(7, 0);
+
+		cr_expect_eq(p->uj[COMP_PACKAGE][MODE_DYNAMIC], cases[i].package, "%zu", i);
+		cr_expect_eq(p->uj[COMP_DRAM][MODE_DYNAMIC], cases[i].dram, "%zu", i);
+		cr_expect_eq(p->uj[COMP_PLATFORM][MODE_DYNAMIC], cases[i].platform, "%zu", i);
+		end();
+	}
+}
+
+/* Another choice in the middle of an interval does not mix nanoseconds with cycles. */
+Test(works, a_new_choice_begins_with_nothing_gathered)
+{
+	const uint64_t uj[NMODES] = { [MODE_DYNAMIC] = 1000 };
+
+	begin();
+	use_both(1);
+	works_attribute(w, &(struct attribution){ .package = ATTRIBUTE_INSTRUCTIONS });
+	use_both(2);
+	cr_assert_eq(works_book(w, COMP_PACKAGE, uj, &e), 0);
+	cr_expect_eq(dynamic_uj(7), 900);
+	cr_expect_eq(dynamic_uj(8), 100);
+	end();
+}
