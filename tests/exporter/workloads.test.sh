@@ -70,6 +70,22 @@ container 1 web-0 shop app
 container 2 '' '' ''
 move &
 pids="$pids $!"
+# ---- a real Prometheus, from here on beside the rest: its subqueries of minutes need two of them
+start "$tmp/scraped.log" --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root"
+web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cat >"$tmp/prometheus.yml" <<YML
+global: {scrape_interval: 1s, scrape_timeout: 1s}
+scrape_configs:
+  - job_name: kepler-metrics
+    static_configs: [{targets: ["127.0.0.1:$port"]}]
+YML
+prometheus --config.file "$tmp/prometheus.yml" --storage.tsdb.path "$tmp/tsdb" --web.listen-address "127.0.0.1:$web" \
+	--log.level error >"$tmp/prometheus.log" 2>&1 &
+pids="$pids $!"
+scraped=$pid
+ask() { curl -sS -m 10 -G "http://127.0.0.1:$web/api/v1/query" --data-urlencode "query=$1"; }
+
+# ---- one more, which nobody scrapes but this
 start "$tmp/log" --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root" --metrics.processes
 burn 1
 test_that 'a container draws joules under its pod'\''s name' wait_for 20 at_least "$(pod 1 package_)" 0.5
@@ -158,19 +174,7 @@ test_that 'and not the sum' has '^kepler_container_joules_total' EXPOSE_COMPONEN
 test_that 'EXPOSE_BPF_METRICS=false hides the CPU time' lacks 'bpf_cpu_time' EXPOSE_BPF_METRICS=false
 test_that 'EXPOSE_IRQ_COUNTER_METRICS=false hides the softirqs' lacks '_irq_total' EXPOSE_IRQ_COUNTER_METRICS=false
 
-# ---- a real Prometheus and Kepler's dashboard
-start "$tmp/log" --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root"
-web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-cat >"$tmp/prometheus.yml" <<YML
-global: {scrape_interval: 1s, scrape_timeout: 1s}
-scrape_configs:
-  - job_name: kepler-metrics
-    static_configs: [{targets: ["127.0.0.1:$port"]}]
-YML
-prometheus --config.file "$tmp/prometheus.yml" --storage.tsdb.path "$tmp/tsdb" --web.listen-address "127.0.0.1:$web" \
-	--log.level error >"$tmp/prometheus.log" 2>&1 &
-pids="$pids $!"
-ask() { curl -sS -m 10 -G "http://127.0.0.1:$web/api/v1/query" --data-urlencode "query=$1"; }
+# ---- Kepler's dashboard
 # answers_with EXPRESSION: Prometheus has at least one series for it
 answers_with() {
 	ask "$1" >"$tmp/answer"
@@ -188,7 +192,6 @@ for component in package dram other gpu; do
 	test_that "power of all: $component" wait_for 30 answers_with \
 		"sum(irate(kepler_container_${component}_joules_total${of}[1m]))"
 done
-# subqueries of minutes need two of them
 for component in package dram other gpu; do
 	test_that "kWh a day: $component" wait_for 180 answers_with \
 		"sum(increase(kepler_container_${component}_joules_total${of}[24h:1m])) * $per_kwh"
@@ -213,5 +216,6 @@ for name in kepler_exporter_build_info kepler_node_info kepler_node_package_joul
 	kepler_container_core_joules_total kepler_container_uncore_joules_total kepler_container_joules_total; do
 	test_that "there is $name" answers_with "$name"
 done
+pid=$scraped
 stop
 echo "1..$n"
