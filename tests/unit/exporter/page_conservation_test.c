@@ -208,7 +208,7 @@ static void look(struct conserve *c, uint64_t n, void *arg)
 		r->pages[r->now][i].seen = true;
 }
 
-Test(page_conservation, what_is_on_the_page_adds_up, .timeout = 300)
+Test(page_conservation, what_is_on_the_page_adds_up)
 {
 	static struct conserve c;
 	static struct reader r;
