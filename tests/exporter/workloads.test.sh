@@ -157,22 +157,24 @@ stop
 test_that 'SIGTERM ends it with status 0' test "$status" = 0
 
 # ---- what is shown
-only() { # only PATTERN ENVIRONMENT...: families of the page that --once prints
-	shown=$1
-	shift
+page_with() { # page_with ENVIRONMENT...: the families of the page that --once prints
 	env "$@" "$exporter" --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root" --interval 200ms --once >"$tmp/page" &&
-		grep '^# TYPE' "$tmp/page" | cut -d' ' -f3 | grep -E "$shown" >"$tmp/families"
-	cat "$tmp/families"
+		grep '^# TYPE' "$tmp/page" | cut -d' ' -f3 >"$tmp/families"
 }
-has() { only "$@" && [ -s "$tmp/families" ]; }
-lacks() { only "$@"; [ -s "$tmp/page" ] && [ ! -s "$tmp/families" ]; }
-test_that 'processes are not shown unless asked for' lacks '^kepler_process_' A=
-test_that 'ENABLE_PROCESS_METRICS asks for them' has '^kepler_process_' ENABLE_PROCESS_METRICS=true
-test_that 'EXPOSE_CONTAINER_METRICS=false hides the containers' lacks '^kepler_container_' EXPOSE_CONTAINER_METRICS=false
-test_that 'EXPOSE_COMPONENT_POWER=false hides their components' lacks '^kepler_container_.*_joules' EXPOSE_COMPONENT_POWER=false
-test_that 'and not the sum' has '^kepler_container_joules_total' EXPOSE_COMPONENT_POWER=false
-test_that 'EXPOSE_BPF_METRICS=false hides the CPU time' lacks 'bpf_cpu_time' EXPOSE_BPF_METRICS=false
-test_that 'EXPOSE_IRQ_COUNTER_METRICS=false hides the softirqs' lacks '_irq_total' EXPOSE_IRQ_COUNTER_METRICS=false
+has() { cat "$tmp/families" && grep -qE "$1" "$tmp/families"; }
+lacks() { cat "$tmp/families" && [ -s "$tmp/families" ] && ! grep -qE "$1" "$tmp/families"; }
+test_that 'a page is printed once' page_with A=
+test_that 'processes are not shown unless asked for' lacks '^kepler_process_'
+test_that 'containers are, by component and in sum' has '^kepler_container_package_joules_total'
+test_that 'Kepler'\''s switches are read' page_with ENABLE_PROCESS_METRICS=true EXPOSE_COMPONENT_POWER=false \
+	EXPOSE_BPF_METRICS=false EXPOSE_IRQ_COUNTER_METRICS=false
+test_that 'ENABLE_PROCESS_METRICS asks for processes' has '^kepler_process_joules_total'
+test_that 'EXPOSE_COMPONENT_POWER=false hides the components' lacks '^kepler_(container|process)_.+_joules_total'
+test_that 'and not the sum' has '^kepler_container_joules_total'
+test_that 'EXPOSE_BPF_METRICS=false hides the CPU time' lacks 'bpf_cpu_time'
+test_that 'EXPOSE_IRQ_COUNTER_METRICS=false hides the softirqs' lacks '_irq_total'
+test_that 'and EXPOSE_CONTAINER_METRICS' page_with EXPOSE_CONTAINER_METRICS=false
+test_that 'hides the containers' lacks '^kepler_container_'
 
 # ---- Kepler's dashboard
 # answers_with EXPRESSION: Prometheus has at least one series for it
