@@ -25,7 +25,7 @@ static bool is_rapl(const struct source_ops *ops)
 static bool is_called(const struct source_ops *ops, const char *name, size_t len, bool platform)
 {
 	const char *called = platform && is_rapl(ops)		       ? "psys"
-			     : strcmp(ops->name, "trained_power_model") == 0 ? "estimator"
+			     : strcmp(ops->name, "trained_power_model") == 0 ? "estimator" /* Kepler's names for one */
 								       : ops->name;
 
 	return strlen(called) == len && strncmp(called, name, len) == 0;
@@ -135,12 +135,18 @@ bool choice_needs(const struct choice *c, const struct source *s, uint64_t now_n
 		 * never told it is not known to have it: that alone is asked for now and then. */
 		if (c->feed[k] == (int)s->index)
 			return true;
-		if (c->marked_ns[s->index][k] == 0)
+		if (c->marked_ns[s->index][k] == 0 || (s->ops->estimates && c->measured))
 			continue;
 		if (c->feed[k] < 0 || c->silent[k] > 0 || c->rank[s->index][k] < c->rank[c->feed[k]][k])
 			return true;
 	}
 	return false;
+}
+
+/* Has the feed been silent for longer than it may keep its component? */
+static bool is_over(const struct choice *c, enum component k, uint64_t now_ns)
+{
+	return c->silent[k] >= CHOICE_HOLD_TICKS && now_ns - c->marked_ns[c->feed[k]][k] >= CHOICE_HOLD_NS;
 }
 
 /* Is there a peer, preferred to `rank`, of which nothing is known yet? */
@@ -157,6 +163,48 @@ static bool is_awaited(const struct choice *c, const struct source *all, size_t 
 	return false;
 }
 
+/* Has, or may still get, the component a meter? One that comes while something else feeds must first
+ * be steady, one that falls silent keeps its component for a while. */
+static bool is_measured(const struct choice *c, const struct source *all, size_t n, enum component k,
+			const bool present[SOURCES_MAX], uint64_t now_ns)
+{
+	if (is_awaited(c, all, n, k, RANK_NEVER, now_ns))
+		return true;
+	for (int i = 0; i < (int)n; i++) {
+		bool feeds = c->feed[k] == i;
+
+		if (all[i].ops->estimates)
+			continue;
+		if (present[i] && (feeds || c->feed[k] < 0 || c->in_a_row[i][k] >= CHOICE_STEADY_TICKS))
+			return true;
+		if (feeds && !present[i] && !is_over(c, k, now_ns))
+			return true;
+	}
+	return false;
+}
+
+/* Takes estimates out where there are meters. What they feed they are relieved of: in this tick their
+ * marks count for the last time, which `also` tells. */
+static void drop_estimates(struct choice *c, const struct source *all, size_t n,
+			   bool present[NCOMPONENTS][SOURCES_MAX], uint64_t now_ns, int also[NCOMPONENTS])
+{
+	c->measured = is_measured(c, all, n, COMP_PACKAGE, present[COMP_PACKAGE], now_ns) ||
+		      is_measured(c, all, n, COMP_PLATFORM, present[COMP_PLATFORM], now_ns);
+	for (enum component k = 0; k < NCOMPONENTS; k++) {
+		also[k] = -1;
+		for (int i = 0; i < (int)n && c->measured; i++) {
+			if (!all[i].ops->estimates)
+				continue;
+			present[k][i] = false;
+			if (c->feed[k] != i)
+				continue;
+			also[k] = i;
+			c->feed[k] = -1;
+			c->silent[k] = 0;
+		}
+	}
+}
+
 /* Decides about one component. *ret_also: the source whose marks count in this tick as well, because
  * it is just being relieved; or -1. */
 static void decide(struct choice *c, const struct source *all, size_t n, enum component k,
@@ -164,7 +212,6 @@ static void decide(struct choice *c, const struct source *all, size_t n, enum co
 {
 	int feed = c->feed[k], best = -1, steady = -1;
 
-	*ret_also = -1;
 	for (int i = 0; i < (int)n; i++) {
 		if (!present[i])
 			continue;
@@ -174,7 +221,6 @@ static void decide(struct choice *c, const struct source *all, size_t n, enum co
 		    (steady < 0 || c->rank[i][k] < c->rank[steady][k]))
 			steady = i;
 	}
-	c->silent[k] = feed >= 0 && !present[feed] ? c->silent[k] + 1 : 0;
 	if (feed < 0) {
 		if (best >= 0 && !is_awaited(c, all, n, k, c->rank[best][k], now_ns))
 			c->feed[k] = best;
@@ -187,8 +233,7 @@ static void decide(struct choice *c, const struct source *all, size_t n, enum co
 		}
 		return;
 	}
-	if (best >= 0 && c->silent[k] >= CHOICE_HOLD_TICKS &&
-	    now_ns - c->marked_ns[feed][k] >= CHOICE_HOLD_NS) {
+	if (best >= 0 && is_over(c, k, now_ns)) {
 		c->feed[k] = best;
 		c->silent[k] = 0;
 	}
@@ -216,8 +261,11 @@ void choice_apply(struct choice *c, const struct source *all, size_t n, struct t
 				c->in_a_row[i][k] = 0; /* asked, and gave none */
 			}
 		}
-		decide(c, all, n, k, present[k], t->at_ns, &also[k]);
+		c->silent[k] = c->feed[k] >= 0 && !present[k][c->feed[k]] ? c->silent[k] + 1 : 0;
 	}
+	drop_estimates(c, all, n, present, t->at_ns, also);
+	for (enum component k = 0; k < NCOMPONENTS; k++)
+		decide(c, all, n, k, present[k], t->at_ns, &also[k]);
 	for (size_t i = 0; i < zones->n; i++) {
 		struct zone *z = &zones->v[i];
 

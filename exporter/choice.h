@@ -11,6 +11,10 @@
  * still counts: nothing is lost and nothing counted twice. One that fails keeps its component for
  * HOLD, because its counter tells afterwards what it counted; then the next one takes over, and what
  * was drawn in between is unknown. An account is never moved: each source has series of its own.
+ *
+ * A source that estimates counts only on a machine without meters: it feeds nothing while a meter tells
+ * of the package or the platform, or a peer may still do so. So a figure of this machine is never set
+ * beside one of another, and no part is larger than its whole.
  */
 #include <stdbool.h>
 #include <stddef.h>

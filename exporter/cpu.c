@@ -65,6 +65,68 @@ bool cpu_is_intel(const struct cpu *cpu)
 	return strcmp(cpu->vendor, "GenuineIntel") == 0;
 }
 
+/* AMD's: family and first model of each generation, from the kernel's arch/x86/kernel/cpu/amd.c
+ * (bsp_init_amd and init_amd_zen*), which gives its PMU no such name. Intel's: models of family 6 in its
+ * arch/x86/include/asm/intel-family.h. The last match counts. */
+static const struct {
+	bool amd;
+	unsigned family, model_from, model_to;
+	const char *name;
+} microarchitectures[] = {
+	{ true, 0x17, 0x00, 0x2f, "zen" },	 { true, 0x17, 0x30, 0xff, "zen2" },
+	{ true, 0x17, 0x50, 0x5f, "zen" },	 { true, 0x19, 0x00, 0x0f, "zen3" },
+	{ true, 0x19, 0x20, 0x5f, "zen3" },	 { true, 0x19, 0x10, 0x1f, "zen4" },
+	{ true, 0x19, 0x60, 0xaf, "zen4" },	 { true, 0x1a, 0x00, 0xff, "zen5" },
+	{ false, 6, 0x2a, 0x2a, "sandybridge" }, { false, 6, 0x2d, 0x2d, "sandybridge" },
+	{ false, 6, 0x3a, 0x3a, "ivybridge" },	 { false, 6, 0x3e, 0x3e, "ivybridge" },
+	{ false, 6, 0x3c, 0x3c, "haswell" },	 { false, 6, 0x3f, 0x3f, "haswell" },
+	{ false, 6, 0x45, 0x46, "haswell" },	 { false, 6, 0x3d, 0x3d, "broadwell" },
+	{ false, 6, 0x47, 0x47, "broadwell" },	 { false, 6, 0x4f, 0x4f, "broadwell" },
+	{ false, 6, 0x56, 0x56, "broadwell" },	 { false, 6, 0x4e, 0x4e, "skylake" },
+	{ false, 6, 0x5e, 0x5e, "skylake" },	 { false, 6, 0x55, 0x55, "skylake" },
+	{ false, 6, 0x8e, 0x8e, "coffeelake" },	 { false, 6, 0x9e, 0x9e, "coffeelake" },
+	{ false, 6, 0xa5, 0xa6, "coffeelake" },	 { false, 6, 0x6a, 0x6a, "icelake" },
+	{ false, 6, 0x6c, 0x6c, "icelake" },	 { false, 6, 0x7d, 0x7e, "icelake" },
+	{ false, 6, 0x8c, 0x8d, "tigerlake" },	 { false, 6, 0xa7, 0xa7, "rocketlake" },
+	{ false, 6, 0x97, 0x97, "alderlake" },	 { false, 6, 0x9a, 0x9a, "alderlake" },
+	{ false, 6, 0xb7, 0xb7, "raptorlake" },	 { false, 6, 0xba, 0xba, "raptorlake" },
+	{ false, 6, 0xbf, 0xbf, "raptorlake" },	 { false, 6, 0x8f, 0x8f, "sapphire_rapids" },
+	{ false, 6, 0xcf, 0xcf, "emerald_rapids" }, { false, 6, 0xad, 0xae, "granite_rapids" },
+};
+
+const char *cpu_microarchitecture(const struct cpu *cpu)
+{
+	const char *name = NULL;
+
+	for (size_t i = 0; i < COUNT(microarchitectures); i++) {
+		if ((microarchitectures[i].amd ? cpu_is_amd(cpu) : cpu_is_intel(cpu)) &&
+		    cpu->family == microarchitectures[i].family && cpu->model >= microarchitectures[i].model_from &&
+		    cpu->model <= microarchitectures[i].model_to)
+			name = microarchitectures[i].name;
+	}
+	return name;
+}
+
+void cpu_name(const char *sysfs, const char *procfs, char *ret, size_t size)
+{
+	char path[PATH_MAX];
+	struct cpu cpu;
+	struct err none = { 0 };
+	const char *said = getenv("CPU_ARCH_OVERRIDE");
+
+	if (said && said[0]) {
+		snprintf(ret, size, "%s", said);
+		return;
+	}
+	snprintf(path, sizeof path, "%s/devices/cpu/caps/pmu_name", sysfs);
+	if (number_text(path, ret, size, &none) == 0 && ret[0])
+		return;
+	cpu_read(procfs, &cpu);
+	const char *name = cpu_microarchitecture(&cpu);
+
+	snprintf(ret, size, "%s", name ? name : "unknown");
+}
+
 /* Digits at *at, moved behind them. */
 static bool take_number(const char **at, const char *end, uint64_t *ret)
 {

@@ -21,6 +21,11 @@ void cpu_parse(const char *text, struct cpu *ret);
 /* Of AMD's making; Hygon's processors are AMD's Zen. */
 bool cpu_is_amd(const struct cpu *cpu);
 bool cpu_is_intel(const struct cpu *cpu);
+/* Its microarchitecture by family and model, or NULL. */
+const char *cpu_microarchitecture(const struct cpu *cpu);
+/* What label cpu_architecture says: CPU_ARCH_OVERRIDE, the kernel's PMU name, or the microarchitecture
+ * (a virtual machine has often no PMU); "unknown" else. */
+void cpu_name(const char *sysfs, const char *procfs, char *ret, size_t size);
 
 /* A CPU that is online. */
 struct cpu_place {

@@ -16,6 +16,8 @@
 struct told {
 	bool told;
 	uint64_t uj;
+	bool idle_told; /* by the meters themselves */
+	uint64_t idle_uj;
 	bool from;	/* the three that follow are set */
 	uint64_t from_ns, from_busy_ns;
 	bool from_sched;
@@ -32,6 +34,7 @@ struct ledger {
 	 * parts may run ahead of a slow platform meter: then other waits until it catches up. */
 	int64_t other_debt_uj;
 	uint64_t pending_platform_uj, pending_parts_uj;
+	uint64_t pending_platform_idle_uj, pending_parts_idle_uj; /* where all meters know it */
 	bool pending_broken;
 	/* Proof of a platform meter. */
 	enum proof proof;
@@ -121,13 +124,18 @@ static struct account *account_of(struct ledger *l, enum component component, co
 	return a;
 }
 
-/* Joules of a meter, for this account. They are booked when the tick is over and all of it is known. */
-static void tell(struct ledger *l, struct account *a, uint64_t uj)
+/* Joules of a meter, for this account. They are booked when the tick is over and all of it is known.
+ * idle_uj: how much of it was idle, or NULL when that must be learnt. */
+static void tell(struct ledger *l, struct account *a, uint64_t uj, const uint64_t *idle_uj)
 {
 	struct told *t = &l->told[a - l->accounts];
 
 	t->told = true;
 	t->uj += uj;
+	if (idle_uj) {
+		t->idle_told = true;
+		t->idle_uj += *idle_uj;
+	}
 }
 
 /* The one place where joules are booked: divided into idle and dynamic where that can be told. */
@@ -137,11 +145,15 @@ static void book(struct account *a, struct told *t, const struct tick *now, bool
 	bool sched = now->sched.there && t->from_sched && now->sched.cpus > 0 &&
 		     now->sched.busy_ns >= t->from_busy_ns;
 
-	if (sure && sched && ns > 0)
+	if (sure && sched && ns > 0 && !t->idle_told)
 		idle_learn(&t->idle, t->uj, ns,
 			   (double)(now->sched.busy_ns - t->from_busy_ns) / ((double)ns * now->sched.cpus));
 	ret[MODE_DYNAMIC] = ret[MODE_IDLE] = ret[MODE_UNSPLIT] = 0;
-	if (idle_part(&t->idle, t->uj, ns, &idle)) {
+	bool known = t->idle_told || idle_part(&t->idle, t->uj, ns, &idle);
+
+	if (t->idle_told)
+		idle = t->idle_uj < t->uj ? t->idle_uj : t->uj;
+	if (known) {
 		ret[MODE_IDLE] = idle;
 		ret[MODE_DYNAMIC] = t->uj - idle;
 		a->modes |= 1u << MODE_IDLE | 1u << MODE_DYNAMIC;
@@ -189,17 +201,27 @@ static bool is_part(enum component c)
 	return c == COMP_PACKAGE || c == COMP_DRAM || c == COMP_GPU;
 }
 
-/* Books platform less parts, so that over time other + parts == platform to the microjoule: while
- * the parts are ahead, what is missing is remembered and other stands still. */
-static void settle_other(struct ledger *l, unsigned source)
+static void forget_pending(struct ledger *l)
 {
+	l->pending_platform_uj = l->pending_parts_uj = 0;
+	l->pending_platform_idle_uj = l->pending_parts_idle_uj = 0;
+}
+
+/* Books platform less parts, so that over time other + parts == platform to the microjoule: while
+ * the parts are ahead, what is missing is remembered and other stands still. knows_idle: so do all the
+ * meters of it. */
+static void settle_other(struct ledger *l, unsigned source, bool knows_idle)
+{
+	uint64_t idle = l->pending_platform_idle_uj > l->pending_parts_idle_uj
+				? l->pending_platform_idle_uj - l->pending_parts_idle_uj
+				: 0;
 	int64_t uj = (int64_t)l->pending_platform_uj - (int64_t)l->pending_parts_uj + l->other_debt_uj;
 	struct account *a = account_of(l, COMP_OTHER, "socket0", source);
 
-	l->pending_platform_uj = l->pending_parts_uj = 0;
+	forget_pending(l);
 	l->other_debt_uj = uj < 0 ? uj : 0;
 	if (a)
-		tell(l, a, uj > 0 ? (uint64_t)uj : 0);
+		tell(l, a, uj > 0 ? (uint64_t)uj : 0, knows_idle ? &idle : NULL);
 }
 
 /* Decides once, after enough intervals in which everything was known. */
@@ -220,7 +242,7 @@ static void settle_proof(struct ledger *l, uint64_t platform_uj, uint64_t parts_
 
 		if (z->needs_proof && l->zones[i].seen &&
 		    (a = account_of(l, z->component, z->package, z->source)) != NULL)
-			tell(l, a, l->zones[i].booked_uj);
+			tell(l, a, l->zones[i].booked_uj, NULL);
 	}
 	l->other_debt_uj = (int64_t)l->proof_platform_uj - (int64_t)l->proof_parts_uj;
 }
@@ -231,7 +253,8 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 	const struct zones *zones = now->zones;
 	bool marked[ZONES_MAX] = { false };
 	/* Of this interval: what platform and parts drew, and whether all of them told. */
-	uint64_t platform_uj = 0, parts_uj = 0;
+	uint64_t platform_uj = 0, parts_uj = 0, platform_idle_uj = 0, parts_idle_uj = 0;
+	bool knows_idle = true;
 	bool platform = false, unproven = false, parts = false, all_known = true, lost = false;
 	unsigned parts_source = 0;
 
@@ -241,7 +264,7 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 		struct zone_book *b = &l->zones[m->zone];
 		bool counts = is_part(z->component) || z->component == COMP_PLATFORM;
 		struct account *a = NULL;
-		uint64_t uj = 0;
+		uint64_t uj = 0, idle_uj = 0;
 		bool wrapped = false;
 
 		if (marked[m->zone])
@@ -252,7 +275,7 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 		if (!z->needs_proof || l->proof == PROOF_GOOD) {
 			a = account_of(l, z->component, z->package, z->source);
 			if (a)
-				a->modes |= 1u << MODE_UNSPLIT;
+				a->modes |= z->knows_idle ? 1u << MODE_IDLE | 1u << MODE_DYNAMIC : 1u << MODE_UNSPLIT;
 		}
 		if (!b->seen) {
 			b->seen = true;
@@ -262,6 +285,8 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 		}
 		int rc = zone_delta(&b->last, m, z->power_max_uw, &uj, &wrapped);
 
+		if (z->knows_idle && m->idle_uj > b->last.idle_uj)
+			idle_uj = m->idle_uj - b->last.idle_uj;
 		b->last = *m;
 		if (rc < 0) {
 			b->doubts[-1 - rc]++;
@@ -271,15 +296,18 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 		b->wraps += wrapped;
 		b->booked_uj += uj;
 		if (a)
-			tell(l, a, uj);
+			tell(l, a, uj, z->knows_idle ? &idle_uj : NULL);
+		knows_idle &= z->knows_idle || !counts;
 		if (z->component == COMP_PLATFORM) {
 			platform = true;
+			platform_idle_uj += idle_uj;
 			unproven |= z->needs_proof && l->proof != PROOF_GOOD;
 			platform_uj += uj;
 		} else if (is_part(z->component)) {
 			if (!parts || z->component != COMP_GPU)
 				parts_source = z->source; /* of the components, not of a GPU beside them */
 			parts = true;
+			parts_idle_uj += idle_uj;
 			parts_uj += uj;
 		}
 	}
@@ -291,30 +319,32 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 	}
 	if (lost) {
 		l->pending_broken = !all_known;
-		l->pending_platform_uj = l->pending_parts_uj = 0;
+		forget_pending(l);
 		return false;
 	}
 	l->pending_platform_uj += platform_uj;
 	l->pending_parts_uj += parts_uj;
+	l->pending_platform_idle_uj += platform_idle_uj;
+	l->pending_parts_idle_uj += parts_idle_uj;
 	if (!all_known)
 		return false;
 	if (l->pending_broken) {
 		/* The sums began at different times: start anew from here. */
 		l->pending_broken = false;
-		l->pending_platform_uj = l->pending_parts_uj = 0;
+		forget_pending(l);
 		return false;
 	}
 	if (l->proof == PROOF_PENDING && unproven) {
 		settle_proof(l, l->pending_platform_uj, l->pending_parts_uj, zones);
-		l->pending_platform_uj = l->pending_parts_uj = 0;
+		forget_pending(l);
 		if (l->proof == PROOF_GOOD)
-			settle_other(l, parts_source);
+			settle_other(l, parts_source, false);
 		return l->proof != PROOF_GOOD; /* then a sum of many intervals was told */
 	}
 	if (platform && parts && !unproven)
-		settle_other(l, parts_source);
+		settle_other(l, parts_source, knows_idle);
 	else
-		l->pending_platform_uj = l->pending_parts_uj = 0;
+		forget_pending(l);
 	return true;
 }
 

@@ -15,8 +15,9 @@
  *	                     each may be missing: then that source says so and stays out.
  *	                     As root without CAP_DAC_OVERRIDE its configuration must be root's.
  *	reads                /var/log/containers, /var/log/pods (names when the kubelet is silent),
- *	                     /sys (powercap, hwmon, devices/cpu, kernel/btf, fs/cgroup), /proc/cpuinfo,
- *	                     /proc/self, the configuration, /etc/ssl/certs/ca-certificates.crt or the
+ *	                     /sys (powercap, hwmon, devices/cpu, devices/system/cpu, kernel/btf,
+ *	                     fs/cgroup), /proc/cpuinfo, /proc/stat, /proc/self, the configuration,
+ *	                     --estimator.model, /etc/ssl/certs/ca-certificates.crt or the
  *	                     configured CA file; /etc/resolv.conf and /etc/hosts for named peers
  *	writes               nothing
  *	sockets              AF_INET AF_INET6 (pages, BMC, kubelet), AF_UNIX (notify)
@@ -146,7 +147,7 @@ static void say_feed(void *arg, enum component c, const struct source *was, cons
 			used += (size_t)snprintf(others + used, sizeof others - used, "%s%s", used ? " " : "",
 						 s->ops->name);
 	}
-	SAY(a, LOG_LEVEL_INFO, "component measured", "component", component_name(c), "source", is->ops->name,
+	SAY(a, LOG_LEVEL_INFO, is->ops->estimates ? "component estimated" : "component measured", "component", component_name(c), "source", is->ops->name,
 	    "before", was ? was->ops->name : "none", "available_not_used", others[0] ? others : "none");
 }
 
@@ -158,7 +159,10 @@ static void say_meters(struct app *a)
 
 	if (a->self.meters != a->meters_told || !a->ready) {
 		snprintf(count, sizeof count, "%zu", a->self.meters);
-		if (a->self.meters == 0)
+		if (a->self.meters == 0 && a->tick.nmarks > 0)
+			SAY(a, LOG_LEVEL_WARN, "no energy meter answers: the joules exported are estimates", "meters",
+			    count);
+		else if (a->self.meters == 0)
 			SAY(a, LOG_LEVEL_WARN, "no energy meter answers: no joules are exported", "meters", count);
 		else
 			SAY(a, LOG_LEVEL_INFO, "energy meters read", "meters", count);
@@ -254,7 +258,7 @@ static int take_tick(struct app *a, struct err *e)
 	a->self.sample_ns += tick_now_ns() - now;
 	a->self.ticks++;
 	take_rates(a, now);
-	a->self.meters = a->tick.nmarks;
+	a->self.meters = sampler_measured(&a->sampler, &a->tick);
 	return rc;
 }
 
@@ -417,6 +421,7 @@ static void reload(struct app *a)
 	}
 	if (!same_text(o.meters.components, a->options.meters.components) ||
 	    !same_text(o.meters.platform, a->options.meters.platform) ||
+	    !same_text(o.meters.model, a->options.meters.model) ||
 	    o.meters.msr != a->options.meters.msr || o.show.processes != a->options.show.processes ||
 	    !same_text(o.listen_address, a->options.listen_address) ||
 	    !same_text(o.telemetry_path, a->options.telemetry_path) ||

@@ -142,6 +142,9 @@ static const char *power_source(const struct subject *s, bool platform)
 	struct first_source f = { .platform = platform, .index = -1 };
 
 	ledger_each(s->view->ledger, LEVEL_NODE, find_source, &f);
+	/* Kepler's word for it, here and only here. */
+	if (f.index >= 0 && s->view->sampler->v[f.index].ops->estimates)
+		return "estimator";
 	return f.index < 0 ? "none" : source_name(s, (unsigned)f.index);
 }
 

@@ -38,6 +38,9 @@ const struct opt exporter_opts[] = {
 		  "(" CHOICE_COMPONENTS "); only one of them counts at a time" },
 	{ .name = "meters.platform", .kind = OPT_STRING, .arg = "LIST", .offset = AT(meters.platform),
 	  .help = "the same for the whole machine (" CHOICE_PLATFORM ")" },
+	{ .name = "estimator.model", .kind = OPT_STRING, .arg = "FILE[,FILE]", .offset = AT(meters.model),
+	  .help = "power model of this machine in Kepler's JSON format, for a machine without meters; "
+		  "without it, estimates come from a table of other machines", .complete = "file" },
 	{ .name = "enable-msr", .kind = OPT_FLAG, .negatable = true, .offset = AT(meters.msr),
 	  .help = "may read RAPL from the processor's registers where the kernel offers no better way; "
 		  "needs CAP_SYS_RAWIO" },

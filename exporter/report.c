@@ -3,14 +3,22 @@
 
 #include "exporter/build_info.h"
 
-const char *report_state(const struct source *s)
+/* It could, but does not, because there are meters. */
+static bool is_spare(const struct view *v, const struct source *s)
 {
-	return s->up ? "works" : s->state ? "partly" : s->absent ? "absent" : s->wanted ? "missing" : "not used";
+	return s->up && s->ops->estimates && v->sampler->choice.measured;
 }
 
-static const char *detail(const struct source *s)
+static const char *state(const struct view *v, const struct source *s)
 {
-	return s->up ? s->ops->what : s->why.msg;
+	if (is_spare(v, s) || (!s->state && !s->absent && !s->wanted))
+		return "not used";
+	return s->up ? "works" : s->state ? "partly" : s->absent ? "absent" : "missing";
+}
+
+static const char *detail(const struct view *v, const struct source *s)
+{
+	return is_spare(v, s) ? "this machine has meters" : s->up ? s->ops->what : s->why.msg;
 }
 
 /* ---- --check */
@@ -20,19 +28,22 @@ int report_check(const struct view *v, struct buf *out, struct err *e)
 	for (size_t i = 0; i < v->sampler->n; i++) {
 		const struct source *s = &v->sampler->v[i];
 
-		buf_addf(out, "%-12s %-8s %s\n", s->ops->name, report_state(s), detail(s));
-		if (s->state && s->ops->lacks && s->ops->lacks(s)[0])
+		buf_addf(out, "%-12s %-8s %s\n", s->ops->name, state(v, s), detail(v, s));
+		if (s->state && !is_spare(v, s) && s->ops->lacks && s->ops->lacks(s)[0])
 			buf_addf(out, "%-12s %-8s %s\n", "", "without", s->ops->lacks(s));
 		for (size_t m = 0; m < v->tick->nmarks; m++) {
 			const struct zone *z = &v->sampler->zones.v[v->tick->marks[m].zone];
 
 			if (z->source == i)
-				buf_addf(out, "%-12s %-8s %s%s\n", "", "meter", z->name,
+				buf_addf(out, "%-12s %-8s %s%s\n", "", s->ops->estimates ? "estimate" : "meter", z->name,
 					 z->needs_proof ? " (platform, if it shows to measure it)" : "");
 		}
 	}
 	if (v->tick->nmarks == 0)
 		buf_adds(out, "no energy meter answers: no joules would be exported\n");
+	else if (sampler_measured(v->sampler, v->tick) == 0)
+		buf_adds(out, "no energy meter answers: the joules exported would be estimates, "
+			      "source=\"trained_power_model\"\n");
 	return out->full ? err_set(e, ERR_MEMORY, "no memory for the report") : 0;
 }
 
@@ -74,13 +85,13 @@ static void source_row(struct buf *out, const struct view *v, size_t i)
 
 	for (size_t m = 0; m < v->tick->nmarks; m++)
 		meters += v->sampler->zones.v[v->tick->marks[m].zone].source == i;
-	buf_addf(out, "<tr class=\"%s\"><th scope=\"row\">", s->up ? "up" : s->wanted && !s->absent ? "down" : "off");
+	buf_addf(out, "<tr class=\"%s\"><th scope=\"row\">", is_spare(v, s) ? "off" : s->up ? "up" : s->wanted && !s->absent ? "down" : "off");
 	html(out, s->ops->name);
-	buf_addf(out, "</th><td>%s</td><td class=\"n\">", report_state(s));
+	buf_addf(out, "</th><td>%s</td><td class=\"n\">", state(v, s));
 	if (meters > 0)
 		buf_addf(out, "%zu", meters);
 	buf_adds(out, "</td><td>");
-	html(out, detail(s));
+	html(out, detail(v, s));
 	buf_adds(out, "</td></tr>\n");
 }
 
@@ -119,6 +130,8 @@ int report_landing(const struct view *v, const char *metrics_path, struct buf *o
 	buf_adds(out, "</tbody>\n</table>\n");
 	if (v->tick->nmarks == 0)
 		buf_adds(out, "<p>No energy meter answers: no joules are exported.</p>\n");
+	else if (sampler_measured(v->sampler, v->tick) == 0)
+		buf_adds(out, "<p>No energy meter answers: the joules exported are estimates.</p>\n");
 	buf_adds(out, "</body>\n</html>\n");
 	return out->full ? err_set(e, ERR_MEMORY, "no memory for the landing page") : 0;
 }

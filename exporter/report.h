@@ -6,8 +6,6 @@
 #include "base/err.h"
 #include "exporter/metrics.h"
 
-/* One word or two: "works", "partly", "missing", "not used". */
-const char *report_state(const struct source *s);
 /* Appends a line for each source, what it measures or why it does not, and under it its meters.
  * -ERR_MEMORY. */
 int report_check(const struct view *v, struct buf *out, struct err *e);

@@ -107,6 +107,18 @@ void sampler_read(struct sampler *sp, uint64_t now_ns, struct tick *ret)
 	tell_feeds(sp, was);
 }
 
+size_t sampler_measured(const struct sampler *sp, const struct tick *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->nmarks; i++) {
+		unsigned source = sp->zones.v[t->marks[i].zone].source;
+
+		n += source < sp->n && !sp->v[source].ops->estimates;
+	}
+	return n;
+}
+
 static void close_one(struct source *s)
 {
 	if (s->state)

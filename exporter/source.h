@@ -23,6 +23,7 @@ struct source;
 /* Which meters the user wants; NULL texts are the defaults of choice.h. */
 struct meters {
 	const char *components, *platform; /* orders of preference */
+	const char *model;		   /* files of a power model, comma between; NULL: the table */
 	bool msr;			   /* may read model-specific registers */
 };
 
@@ -42,6 +43,7 @@ struct source_ops {
 	const char *name; /* the value of label `source` */
 	const char *what; /* for the log: what it measures */
 	unsigned components; /* bit per enum component that it can measure; 0: it is no energy meter */
+	bool estimates;	   /* it measures nothing: it feeds only where no meter does (choice.h) */
 	bool asynchronous; /* its readings come in their own time: it keeps errors and ok_ns itself */
 	/* Finds its meters. ERR_REFUSED: the configuration does not ask for it (no fault).
 	 * ERR_UNREACHABLE: this machine has no such thing (no fault, and looked for again). Anything
@@ -84,6 +86,7 @@ struct choice {
 	uint64_t marked_ns[SOURCES_MAX][NCOMPONENTS]; /* when it last gave a mark; 0: never */
 	unsigned in_a_row[SOURCES_MAX][NCOMPONENTS];  /* ticks with a mark */
 	unsigned silent[NCOMPONENTS];		      /* ticks in which the feed gave none */
+	bool measured;				      /* package or platform has a meter, or awaits one */
 };
 #define RANK_NEVER 255
 
@@ -108,6 +111,8 @@ int sampler_open(struct sampler *sp, const struct source_ops *const *table, size
 /* Reads the sources into *ret (reset first), retries absent ones when their time has come, and
  * leaves in *ret only what counts: one source for each component. */
 void sampler_read(struct sampler *sp, uint64_t now_ns, struct tick *ret);
+/* How many of the tick's marks were measured; the others are estimates. */
+size_t sampler_measured(const struct sampler *sp, const struct tick *t);
 /* Closes and opens again one source (its configuration changed). */
 void sampler_reopen(struct sampler *sp, const char *name, uint64_t now_ns);
 void sampler_close(struct sampler *sp);

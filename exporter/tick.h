@@ -34,6 +34,7 @@ struct zone {
 	uint64_t power_max_uw;	 /* nothing real draws more: tells a wrap from a reset */
 	bool needs_proof;	 /* a platform meter that must first show that it measures the platform */
 	bool standby;		 /* another source feeds the component now: no mark is to be waited for */
+	bool knows_idle;	 /* its marks tell how much was idle: it need not be learnt */
 };
 
 #define ZONES_MAX 512
@@ -52,6 +53,7 @@ struct zone_mark {
 	uint32_t zone;
 	bool anew; /* says nothing about the time since the zone's mark before */
 	uint64_t uj, wraps_at_uj, at_ns;
+	uint64_t idle_uj; /* of uj, for a zone that knows; such a counter does not wrap */
 };
 
 /* What a workload uses. Counted while it was on a CPU; cycles, instructions and last-level-cache
@@ -97,6 +99,7 @@ struct sched_mark {
 	unsigned measured; /* bit per enum use that is counted at all (1 << USE_...) */
 	unsigned cpus;	   /* online */
 	uint64_t busy_ns, idle_ns, switches, drops;
+	uint64_t used[NUSES]; /* what all groups, also those that are no more, used since it began */
 };
 
 /* A loaded BPF program; runs and run_ns stay 0 unless kernel.bpf_stats_enabled is set. */

@@ -504,6 +504,7 @@ static void read_cpus(const struct kernel *k, struct sched_mark *ret)
 		ret->measured |= 1u << USE_NET_TX | 1u << USE_NET_RX | 1u << USE_BLOCK;
 	if (k->bpf->links.page_read || k->bpf->links.page_write)
 		ret->measured |= 1u << USE_PAGE_CACHE;
+	memcpy(ret->used, k->groups.total, sizeof ret->used);
 	ret->processes = c->processes != 0;
 	ret->cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	for (size_t i = 0; i < k->ncpus; i++) {

@@ -66,6 +66,19 @@ static void sum(const struct slots *s, size_t slot, uint64_t ret[POWER_COUNTS])
 	}
 }
 
+/* Reads the slot; what came since is in the total, whosever it is. */
+static void read_slot(struct slots *s, size_t slot)
+{
+	struct slot *v = &s->v[slot];
+	uint64_t now[POWER_COUNTS];
+
+	sum(s, slot, now);
+	for (size_t i = 0; i < POWER_COUNTS; i++) {
+		s->total[i] += now[i] - v->last[i];
+		v->last[i] = now[i];
+	}
+}
+
 static int tell(const struct slots *s, size_t slot, int (*fn)(void *, const struct power_owner *, const uint64_t *),
 		void *arg)
 {
@@ -88,7 +101,7 @@ static void take_back(struct slots *s, size_t slot)
 {
 	struct slot *v = &s->v[slot];
 
-	sum(s, slot, v->last);
+	read_slot(s, slot);
 	memcpy(v->base, v->last, sizeof v->base);
 	v->key = 0;
 	v->state = SLOT_FREE;
@@ -120,7 +133,7 @@ int slots_read(struct slots *s, int (*fn)(void *, const struct power_owner *, co
 			}
 			v->key = key;
 		}
-		sum(s, slot, v->last);
+		read_slot(s, slot);
 		int rc = tell(s, slot, fn, arg);
 
 		if (rc != 0)

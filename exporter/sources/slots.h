@@ -41,6 +41,7 @@ struct slots {
 	struct slot *v;
 	size_t offered;	 /* slots POWER_SLOT_FIRST..offered-1 were ever put into the queue */
 	size_t free, held;
+	uint64_t total[POWER_COUNTS]; /* what all owners used, also those that are gone */
 };
 
 /* Sets up for what use, owners, ncpus, n, forget, offer and arg say, and offers the first slots.

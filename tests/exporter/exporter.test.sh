@@ -45,14 +45,43 @@ for t in intel-2s intel-client multi-die amd acpi xgene unreadable none; do
 	test_that "--once on $t prints a page that promtool finds clean" clean
 done
 none() {
-	"$exporter" --path.sysfs tests/fake/sysfs/none --interval 50ms --once >"$tmp/page"
+	"$exporter" --path.sysfs tests/fake/sysfs/none --interval 50ms --meters.components '' --meters.platform '' \
+		--once >"$tmp/page"
 	! grep -q joules "$tmp/page" && grep -q '^powerstack_exporter_energy_meters 0$' "$tmp/page" &&
 		grep -q 'kepler_node_info{.*components_power_source="none",platform_power_source="none"' "$tmp/page"
 }
-test_that 'without meters no joules are shown, and the page says so' none
+test_that 'without meters and without estimates no joules are shown, and the page says so' none
+estimated() {
+	"$exporter" --path.sysfs tests/fake/sysfs/none --interval 200ms --once >"$tmp/page" || return 1
+	for c in package dram other platform; do
+		grep -q "^kepler_node_${c}_joules_total{.*source=\"trained_power_model\"} 0*[.0-9]*[1-9]" "$tmp/page" ||
+			{ echo "no $c"; return 1; }
+	done
+	! grep joules_total "$tmp/page" | grep -v '^#' | grep -v trained_power_model &&
+		grep -q '^powerstack_exporter_energy_meters 0$' "$tmp/page" &&
+		grep -q 'kepler_node_info{.*components_power_source="estimator",platform_power_source="estimator"' "$tmp/page"
+}
+test_that 'without meters the joules are estimates, and every series says so' estimated
+model() {
+	printf '{"package":{"All_Weights":{"Bias_Weight":1000}},"platform":{"All_Weights":{"Bias_Weight":2000}}}' \
+		>"$tmp/model.json"
+	"$exporter" --path.sysfs tests/fake/sysfs/none --interval 1s --estimator.model "$tmp/model.json" \
+		--once >"$tmp/page" || return 1
+	v=$(sed -n 's/^kepler_node_package_joules_total{.*mode="idle".*} //p' "$tmp/page") && echo "$v J" &&
+		! grep -q '^kepler_node_dram_joules_total' "$tmp/page" &&
+		awk -v v="$v" 'BEGIN { exit !(v > 900 && v < 30000) }'
+}
+test_that "one's own model is used instead of the table" model
+no_model() {
+	"$exporter" --path.sysfs tests/fake/sysfs/none --estimator.model https://192.0.2.1/m.json --check >"$tmp/check" &&
+		grep -q '^trained_power_model missing .*is no file' "$tmp/check"
+}
+test_that 'a model that cannot be read is missing, and the exporter runs' no_model
 check() {
 	"$exporter" --path.sysfs tests/fake/sysfs/none --check >"$tmp/check" &&
-		grep -q '^rapl-sysfs *missing .*no RAPL' "$tmp/check" && grep -q 'no energy meter' "$tmp/check"
+		grep -q '^rapl-sysfs *missing .*no RAPL' "$tmp/check" &&
+		grep -q '^trained_power_model *works' "$tmp/check" &&
+		grep -q 'no energy meter answers: the joules exported would be estimates' "$tmp/check"
 }
 test_that '--check says what is missing and why' check
 

@@ -31,6 +31,7 @@ provision/recipes provision/provision.h provision/artifact/artifact.h provision/
 provision/checks provision/recipes/recipes.h provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision provision/ inventory/inventory.h vault/vault.h base/
 exporter bpf/power.h power.skel.h base/
+exporter/model exporter/tick.h base/
 exporter/names exporter/source.h exporter/client.h exporter/config.h exporter/tick.h base/
 exporter/sources exporter/ bpf/power.h power.skel.h base/
 cli provision/provision.h inventory/inventory.h vault/vault.h vault/import.h base/

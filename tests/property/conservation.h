@@ -92,6 +92,7 @@ static void draw(struct conserve *c, uint64_t ns)
 			continue; /* silent */
 		m.uj = one_in(c, 2000) ? WRAPS_AT + 5 : c->shown[z];
 		m.anew = one_in(c, 3000);
+		m.idle_uj = any(c) >> (20 + below(c, 44)); /* of the zones that know; any nonsense */
 		tick_add_mark(&c->tick, &m, &e);
 	}
 }
@@ -258,6 +259,7 @@ static int conserve(uint64_t seed, uint64_t ticks, struct conserve *ret)
 		struct zone zone = { .component = zone_kinds[z], .power_max_uw = 1000 * UINT64_C(1000000) };
 		uint32_t id = 0;
 
+		zone.knows_idle = z == 1 || (z > 6 && seed % 2);
 		snprintf(zone.name, sizeof zone.name, "zone-%u", z);
 		snprintf(zone.package, sizeof zone.package, "%u", z % 2);
 		zones_intern(c->zones, &zone, &id, &e);

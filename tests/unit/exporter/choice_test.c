@@ -16,6 +16,7 @@
 /* A meter on strings. */
 struct puppet {
 	bool absent, silent;
+	bool waits; /* has neither told nor failed */
 	uint64_t uj;
 	unsigned reads;
 	enum component component;
@@ -42,6 +43,8 @@ static int puppet_read(struct source *s, struct tick *into, struct err *e)
 	struct zone_mark m = { .uj = p->uj, .at_ns = now };
 
 	p->reads++;
+	if (p->waits)
+		return 0;
 	if (p->silent) {
 		s->errors += s->ops->asynchronous; /* such a source counts its own */
 		return err_set(e, ERR_FAILED, "silent");
@@ -62,7 +65,7 @@ static const struct source_ops perf = { .name = "rapl-perf", .components = PARTS
 static const struct source_ops redfish = { .name = "redfish", .components = 1u << COMP_PLATFORM,
 					   .asynchronous = true, OPS };
 static const struct source_ops acpi = { .name = "acpi", .components = 1u << COMP_PLATFORM, OPS };
-static const struct source_ops estimator = { .name = "trained_power_model",
+static const struct source_ops estimator = { .name = "trained_power_model", .estimates = true,
 					     .components = PARTS | 1u << COMP_PLATFORM, OPS };
 static const struct source_ops *const table[NPUPPETS] = { &sysfs, &perf, &redfish, &acpi, &estimator };
 enum { SYSFS, PERF, REDFISH, ACPI, ESTIMATOR };
@@ -278,6 +281,70 @@ Test(choice, a_proof_of_psys_is_not_given_by_another_meter)
 	cr_assert_eq(booked(COMP_PLATFORM, SYSFS), 0);
 	cr_assert_gt(booked(COMP_PLATFORM, REDFISH), 0);
 	cr_assert_gt(booked(COMP_OTHER, -1), 0);
+	end();
+}
+
+Test(choice, estimates_count_where_there_is_no_meter)
+{
+	start(NULL, NULL, CAST(ABSENT, ABSENT, ABSENT, ABSENT, { 0 }));
+	for (int i = 0; i < 5; i++)
+		step(1000);
+	cr_assert_eq(sp.choice.feed[COMP_PACKAGE], ESTIMATOR);
+	cr_assert_not(sp.choice.measured);
+	cr_assert_eq(booked(COMP_PACKAGE, ESTIMATOR), 4 * 1004);
+	end();
+}
+
+/* A part of another machine is not set beside this one's platform. */
+Test(choice, estimates_do_not_mix_with_meters)
+{
+	start(NULL, NULL, CAST(ABSENT, ABSENT, ABSENT, { 0 }, { 0 }));
+	for (int i = 0; i < 30; i++)
+		step(1000);
+	cr_assert(sp.choice.measured);
+	cr_assert_eq(booked(COMP_PLATFORM, ACPI), 29 * 1003);
+	cr_assert_eq(booked(COMP_PACKAGE, -1), 0);
+	cr_assert_eq(sp.choice.feed[COMP_PACKAGE], -1);
+	cr_assert_lt(puppets[ESTIMATOR].reads, 5, "nor is it asked for");
+	end();
+}
+
+Test(choice, estimates_wait_for_a_peer_that_may_still_answer)
+{
+	start(NULL, NULL, CAST(ABSENT, ABSENT, { .waits = true }, ABSENT, { 0 }));
+	for (int i = 0; i < 20; i++)
+		step(1000);
+	cr_assert_eq(booked(COMP_PACKAGE, -1), 0);
+	for (int i = 0; i < 20; i++)
+		step(1000);
+	cr_assert_gt(booked(COMP_PACKAGE, ESTIMATOR), 0, "but not for ever");
+	end();
+}
+
+Test(choice, a_meter_that_comes_ends_estimates_and_one_that_fails_brings_them_back)
+{
+	start(NULL, NULL, CAST({ .silent = true }, ABSENT, ABSENT, ABSENT, { 0 }));
+	for (int i = 0; i < 5; i++)
+		step(1000);
+	cr_assert_eq(booked(COMP_PACKAGE, ESTIMATOR), 4 * 1004);
+	puppets[SYSFS].silent = false;
+	int ticks = 0;
+
+	for (; ticks < 60 && sp.choice.feed[COMP_PACKAGE] != SYSFS; ticks++)
+		step(1000);
+	cr_assert_eq(sp.choice.feed[COMP_PACKAGE], SYSFS);
+	cr_assert_eq(booked(COMP_PACKAGE, ESTIMATOR), (uint64_t)(4 + ticks) * 1004, "to the last interval");
+	for (int i = 0; i < 10; i++)
+		step(1000);
+	cr_assert_eq(booked(COMP_PACKAGE, ESTIMATOR), (uint64_t)(4 + ticks) * 1004, "and no more");
+	cr_assert_eq(booked(COMP_PACKAGE, SYSFS), 10 * 1000);
+	puppets[SYSFS].silent = true;
+	step(1000);
+	cr_assert_eq(sp.choice.feed[COMP_PACKAGE], SYSFS, "it may come back and tell");
+	for (int i = 0; i < 10; i++)
+		step(1000);
+	cr_assert_eq(sp.choice.feed[COMP_PACKAGE], ESTIMATOR);
+	cr_assert_eq(booked(COMP_PACKAGE, SYSFS), 10 * 1000);
 	end();
 }
 

@@ -12,7 +12,9 @@
 #include "exporter/metrics_v2.h"
 #include "exporter/metrics_works.h"
 #include "exporter/prom.h"
+#include "exporter/sources/sources.h"
 #include "tests/unit/exporter/people.h"
+#include "tests/unit/exporter/tree.h"
 
 #define RANGE UINT64_C(262143328850)
 
@@ -190,7 +192,7 @@ Test(page, golden)
 	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics_v2, nmetrics_v2, &page, &e), 0);
 	golden("tests/fake/pages/everything-v2.prom", &page);
 
-	/* A machine without any meter shows no joules at all: no zeros that nobody measured. */
+	/* With neither meters nor estimates no joules at all are shown: no zeros that nobody measured. */
 	struct sampler bare = { 0 };
 	struct tick nothing = { .zones = &bare.zones };
 	struct ledger *empty = NULL;
@@ -206,7 +208,7 @@ Test(page, golden)
 	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
 	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics_works, nmetrics_works, &page, &e), 0);
 	cr_assert_null(strstr(buf_str(&page), "joules"));
-	golden("tests/fake/pages/no-meters.prom", &page);
+	golden("tests/fake/pages/no-meters-no-estimates.prom", &page);
 
 	/* A page that does not fit is an error, not half a page. */
 	AUTO_BUF struct buf small;
@@ -218,6 +220,44 @@ Test(page, golden)
 	ledger_free(empty);
 	tick_clear(&t);
 	tick_clear(&nothing);
+}
+
+/* A virtual machine of four Sky Lake threads, of which two are used: all it shows is said to be estimated. */
+Test(page, golden_of_a_machine_without_meters)
+{
+	static const struct source_ops *const only[] = { &source_estimator };
+	struct facts facts = { .instance = "node-1", .cpu = "skylake" };
+	struct self self = { .ticks = 2 };
+	struct sampler sp = { 0 };
+	struct tick t = { 0 };
+	struct ledger *l = NULL;
+	struct config config;
+	struct tree tree;
+	struct err e = { 0 };
+	AUTO_BUF struct buf page;
+
+	config_init(&config);
+	tree_make(&tree);
+	tree_write(&tree, "cpuinfo", "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n\n");
+	tree_write(&tree, "devices/system/cpu/online", "0-3\n");
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	cr_assert_eq(sampler_open(&sp, only, 1, &(struct roots){ .sysfs = tree.root, .procfs = tree.root,
+								 .config = &config }, &e), 0);
+	for (uint64_t k = 1; k <= 2; k++) {
+		tree_write(&tree, "stat", k == 1 ? "cpu 100 0 100 7 7 0 0 0 0 0\n" : "cpu 300 0 300 9 9 0 0 0 0 0\n");
+		sampler_read(&sp, k * 2000000000u, &t);
+		cr_assert_eq(ledger_settle(l, &t, &e), 0);
+	}
+	self.meters = sampler_measured(&sp, &t);
+	struct view view = { .facts = &facts, .self = &self, .sampler = &sp, .ledger = l, .tick = &t,
+			     .now_ns = 4000000000u };
+	buf_init(&page, PAGE_MAX);
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
+	golden("tests/fake/pages/no-meters.prom", &page);
+	sampler_close(&sp);
+	ledger_free(l);
+	tick_clear(&t);
+	tree_remove(&tree);
 }
 
 static const struct {

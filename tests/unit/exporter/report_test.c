@@ -63,7 +63,22 @@ Test(report, says_what_works_and_why_not)
 	cr_expect_not_null(strstr(html, "<td class=\"n\">2</td>"));
 	cr_expect_null(strstr(html, "No energy meter"));
 	cr_expect_null(strstr(html, "http://"), "nothing is loaded from elsewhere");
+	/* Where nothing measures, all say that these are estimates; where something does, that they are not used. */
+	static const struct source_ops guess = { .name = "trained_power_model", .what = "estimates", .estimates = true };
+
+	sp.v[0].ops = &guess;
+	buf_reset(&text);
+	buf_reset(&page);
+	cr_assert_eq(report_check(&v, &text, &e), 0);
+	cr_expect_not_null(strstr(buf_str(&text), "             estimate package-0\n"));
+	cr_expect_not_null(strstr(buf_str(&text), "no energy meter answers: the joules exported would be estimates"));
+	cr_assert_eq(report_landing(&v, "/metrics", &page, &e), 0);
+	cr_expect_not_null(strstr(buf_str(&page), "the joules exported are estimates"));
+	sp.choice.measured = true;
 	t.nmarks = 0;
+	buf_reset(&text);
+	cr_assert_eq(report_check(&v, &text, &e), 0);
+	cr_expect_not_null(strstr(buf_str(&text), "trained_power_model not used this machine has meters\n"));
 	buf_reset(&page);
 	cr_assert_eq(report_landing(&v, "/metrics", &page, &e), 0);
 	cr_expect_not_null(strstr(buf_str(&page), "No energy meter"));

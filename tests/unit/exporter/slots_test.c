@@ -98,8 +98,10 @@ Test(slots, an_owner_that_is_gone_is_read_once_more_and_followed_by_the_next)
 	cr_expect_eq(forgotten[0], 77);
 	cr_expect_eq(owners[slot].key, 0);
 	cr_expect_eq(s.held, 1);
+	use[1 * NSLOTS + slot].v[POWER_CPU_NS] += 2; /* under way meanwhile: nobody's, but it was used */
 	read_all(&s);
 	cr_expect_eq(nseen, 0);
+	cr_expect_eq(s.total[POWER_CPU_NS], 15);
 	cr_expect_eq(s.held, 0);
 	cr_expect_eq(queue[queued - 1], slot);
 	/* All others are taken before it; then it comes again and begins at 0. */
