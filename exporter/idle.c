@@ -108,6 +108,12 @@ void idle_learn(struct idle *i, uint64_t uj, uint64_t ns, double busy)
 	i->power_uw += (now - i->power_uw) * seconds / (seconds + constant);
 }
 
+void idle_follow(struct idle *i, double power_uw)
+{
+	i->known = true;
+	i->power_uw = power_uw;
+}
+
 bool idle_part(const struct idle *i, uint64_t uj, uint64_t ns, uint64_t *ret_uj)
 {
 	if (!i->known)

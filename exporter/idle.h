@@ -32,6 +32,8 @@ struct idle {
 
 /* A point: uj drawn in ns at `busy` (0 to 1). Ignored if ns is 0. */
 void idle_learn(struct idle *i, uint64_t uj, uint64_t ns, double busy);
+/* What is known otherwise of the idle power: taken over at once. */
+void idle_follow(struct idle *i, double power_uw);
 /* How much of uj drawn in ns is idle: at most uj. false: not known. */
 bool idle_part(const struct idle *i, uint64_t uj, uint64_t ns, uint64_t *ret_uj);
 

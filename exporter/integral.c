@@ -36,7 +36,8 @@ bool integral_mark(struct integral *i, uint64_t now_ns, uint64_t hold_ns, struct
 	if (!i->told || now_ns > i->told_ns + hold_ns)
 		return false;
 	count(i, now_ns, hold_ns);
-	*ret = (struct zone_mark){ .anew = i->anew, .uj = i->uj, .at_ns = now_ns };
+	*ret = (struct zone_mark){ .anew = i->anew, .uj = i->uj, .at_ns = now_ns, .told_ns = i->told_ns,
+				   .told_uw = i->uw };
 	i->anew = false;
 	return true;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exporter/fuse.h"
 #include "exporter/idle.h"
 
 /* A platform, three dies of five components, ... : far above any machine. */
@@ -36,6 +37,8 @@ struct ledger {
 	uint64_t pending_platform_uj, pending_parts_uj;
 	uint64_t pending_platform_idle_uj, pending_parts_idle_uj; /* where all meters know it */
 	bool pending_broken;
+	struct fuse fuses[ZONES_MAX]; /* of platform meters that tell power */
+	uint64_t told_every_ns[ZONES_MAX];
 	/* Proof of a platform meter. */
 	enum proof proof;
 	unsigned proof_ticks;
@@ -139,15 +142,19 @@ static void tell(struct ledger *l, struct account *a, uint64_t uj, const uint64_
 }
 
 /* The one place where joules are booked: divided into idle and dynamic where that can be told. */
-static void book(struct account *a, struct told *t, const struct tick *now, bool sure, uint64_t ret[NMODES])
+static void book(struct account *a, struct told *t, const struct tick *now, bool sure, double excess_uj,
+		 const double *floor_uw, uint64_t ret[NMODES])
 {
 	uint64_t ns = t->from && now->at_ns > t->from_ns ? now->at_ns - t->from_ns : 0, idle = 0;
 	bool sched = now->sched.there && t->from_sched && now->sched.cpus > 0 &&
 		     now->sched.busy_ns >= t->from_busy_ns;
 
+	/* What an unusual mix cost more is no use of another height: the line stays straight without it. */
 	if (sure && sched && ns > 0 && !t->idle_told)
-		idle_learn(&t->idle, t->uj, ns,
+		idle_learn(&t->idle, excess_uj < (double)t->uj ? (uint64_t)((double)t->uj - excess_uj) : 0, ns,
 			   (double)(now->sched.busy_ns - t->from_busy_ns) / ((double)ns * now->sched.cpus));
+	if (floor_uw)
+		idle_follow(&t->idle, *floor_uw);
 	ret[MODE_DYNAMIC] = ret[MODE_IDLE] = ret[MODE_UNSPLIT] = 0;
 	bool known = t->idle_told || idle_part(&t->idle, t->uj, ns, &idle);
 
@@ -173,9 +180,17 @@ static void book(struct account *a, struct told *t, const struct tick *now, bool
 /* Books what was told, and hands it out. sure: every meter told of exactly the time since it told last. */
 static int book_all(struct ledger *l, const struct tick *now, bool sure, struct err *e)
 {
-	uint64_t sums[NCOMPONENTS][NMODES] = { 0 };
+	uint64_t sums[NCOMPONENTS][NMODES] = { 0 }, whole[NCOMPONENTS] = { 0 };
+	unsigned accounts[NCOMPONENTS] = { 0 };
 	bool told[NCOMPONENTS] = { false };
 	int rc = 0;
+
+	if (!sure)
+		works_doubt(l->works);
+	for (size_t i = 0; i < l->naccounts; i++) {
+		whole[l->accounts[i].component] += l->told[i].uj;
+		accounts[l->accounts[i].component] += l->told[i].told;
+	}
 
 	for (size_t i = 0; i < l->naccounts; i++) {
 		struct account *a = &l->accounts[i];
@@ -183,14 +198,22 @@ static int book_all(struct ledger *l, const struct tick *now, bool sure, struct 
 
 		if (!l->told[i].told)
 			continue;
-		book(a, &l->told[i], now, sure, uj);
+		/* Of several packages each is taken to have had its part of the mix. */
+		double excess = whole[a->component] ? works_excess_uj(l->works, a->component) *
+							      ((double)l->told[i].uj / (double)whole[a->component])
+						    : 0;
+		double floor_uw = 0;
+		bool floor = works_floor_w(l->works, a->component, &floor_uw);
+
+		floor_uw = floor_uw * 1e6 / accounts[a->component]; /* packages of one machine are alike */
+		book(a, &l->told[i], now, sure, excess, floor ? &floor_uw : NULL, uj);
 		told[a->component] = true;
 		for (size_t m = 0; m < NMODES; m++)
 			sums[a->component][m] += uj[m];
 	}
 	/* In this order: the parts of the platform are evidence for the rest of it. */
 	for (enum component c = 0; c < NCOMPONENTS; c++) {
-		if (told[c] && works_book(l->works, c, sums[c], e) < 0)
+		if (told[c] && works_book(l->works, c, sums[c], sure, e) < 0)
 			rc = -(int)e->kind;
 	}
 	return rc;
@@ -247,11 +270,61 @@ static void settle_proof(struct ledger *l, uint64_t platform_uj, uint64_t parts_
 	l->other_debt_uj = (int64_t)l->proof_platform_uj - (int64_t)l->proof_parts_uj;
 }
 
+/* What a mark says of the time since the zone's mark before. */
+struct step {
+	bool first, doubt; /* nothing, as there was none; or as it cannot be */
+	uint64_t uj, idle_uj, ns;
+	const struct zone_mark *mark;
+};
+
+static void take_step(struct ledger *l, const struct zone *z, const struct zone_mark *m, struct step *ret)
+{
+	struct zone_book *b = &l->zones[m->zone];
+	bool wrapped = false;
+
+	*ret = (struct step){ .mark = m, .first = !b->seen };
+	if (b->seen) {
+		int rc = zone_delta(&b->last, m, z->power_max_uw, &ret->uj, &wrapped);
+
+		ret->doubt = rc < 0;
+		if (rc < 0)
+			b->doubts[-1 - rc]++;
+		else
+			ret->ns = m->at_ns - b->last.at_ns;
+		if (z->knows_idle && m->idle_uj > b->last.idle_uj)
+			ret->idle_uj = m->idle_uj - b->last.idle_uj;
+		if (m->told_ns > b->last.told_ns && b->last.told_ns > 0)
+			l->told_every_ns[m->zone] = m->told_ns - b->last.told_ns;
+	}
+	b->wraps += wrapped;
+}
+
+/* A platform meter that tells more seldom than its parts follows them between its readings (fuse.h);
+ * known: all parts told of this interval, and drew parts_uj in it. */
+static void fuse_step(struct ledger *l, struct step *s, uint64_t parts_uj, bool known)
+{
+	const struct zone_mark *m = s->mark;
+	uint64_t every_ns = l->told_every_ns[m->zone];
+	double seconds = (double)s->ns / 1e9, watts = 0;
+
+	if (m->told_ns == 0 || !known || s->first || s->doubt || s->ns == 0)
+		return;
+	double parts_w = (double)parts_uj / 1e6 / seconds;
+
+	if (m->told_ns != l->zones[m->zone].last.told_ns && m->told_ns + s->ns >= m->at_ns)
+		fuse_learn(&l->fuses[m->zone], parts_w, (double)m->told_uw / 1e6,
+			   every_ns > 0 ? (double)every_ns / 1e9 : seconds);
+	if (every_ns > 2 * s->ns && fuse_whole(&l->fuses[m->zone], parts_w, &watts))
+		s->uj = (uint64_t)(watts * seconds * 1e6);
+}
+
 /* Takes in what the meters tell. Returns whether every one of them told, and nothing was in doubt. */
 static bool take_marks(struct ledger *l, const struct tick *now)
 {
 	const struct zones *zones = now->zones;
 	bool marked[ZONES_MAX] = { false };
+	struct step steps[ZONES_MAX];
+	size_t nsteps = 0;
 	/* Of this interval: what platform and parts drew, and whether all of them told. */
 	uint64_t platform_uj = 0, parts_uj = 0, platform_idle_uj = 0, parts_idle_uj = 0;
 	bool knows_idle = true;
@@ -261,15 +334,36 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 	for (size_t i = 0; i < now->nmarks; i++) {
 		const struct zone_mark *m = &now->marks[i];
 		const struct zone *z = &zones->v[m->zone];
-		struct zone_book *b = &l->zones[m->zone];
-		bool counts = is_part(z->component) || z->component == COMP_PLATFORM;
-		struct account *a = NULL;
-		uint64_t uj = 0, idle_uj = 0;
-		bool wrapped = false;
+		struct step *s = &steps[nsteps];
 
 		if (marked[m->zone])
 			continue;
 		marked[m->zone] = true;
+		take_step(l, z, m, s);
+		nsteps++;
+		if (!is_part(z->component))
+			continue;
+		lost |= s->first || s->doubt;
+		if (s->first || s->doubt)
+			continue;
+		if (!parts || z->component != COMP_GPU)
+			parts_source = z->source; /* of the components, not of a GPU beside them */
+		parts = true;
+		parts_uj += s->uj;
+		parts_idle_uj += s->idle_uj;
+	}
+	for (size_t i = 0; i < zones->n; i++)
+		all_known &= marked[i] || !l->zones[i].seen || zones->v[i].standby || !is_part(zones->v[i].component);
+	for (size_t i = 0; i < nsteps; i++) {
+		struct step *s = &steps[i];
+		const struct zone_mark *m = s->mark;
+		const struct zone *z = &zones->v[m->zone];
+		struct zone_book *b = &l->zones[m->zone];
+		bool counts = is_part(z->component) || z->component == COMP_PLATFORM;
+		struct account *a = NULL;
+
+		if (z->component == COMP_PLATFORM)
+			fuse_step(l, s, parts_uj, parts && all_known && !lost);
 		if (z->needs_proof && l->proof == PROOF_NONE)
 			l->proof = PROOF_PENDING;
 		if (!z->needs_proof || l->proof == PROOF_GOOD) {
@@ -277,38 +371,21 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 			if (a)
 				a->modes |= z->knows_idle ? 1u << MODE_IDLE | 1u << MODE_DYNAMIC : 1u << MODE_UNSPLIT;
 		}
-		if (!b->seen) {
-			b->seen = true;
-			b->last = *m;
-			lost |= counts;
-			continue;
-		}
-		int rc = zone_delta(&b->last, m, z->power_max_uw, &uj, &wrapped);
-
-		if (z->knows_idle && m->idle_uj > b->last.idle_uj)
-			idle_uj = m->idle_uj - b->last.idle_uj;
+		b->seen = true;
 		b->last = *m;
-		if (rc < 0) {
-			b->doubts[-1 - rc]++;
+		if (s->first || s->doubt) {
 			lost |= counts;
 			continue;
 		}
-		b->wraps += wrapped;
-		b->booked_uj += uj;
+		b->booked_uj += s->uj;
 		if (a)
-			tell(l, a, uj, z->knows_idle ? &idle_uj : NULL);
+			tell(l, a, s->uj, z->knows_idle ? &s->idle_uj : NULL);
 		knows_idle &= z->knows_idle || !counts;
 		if (z->component == COMP_PLATFORM) {
 			platform = true;
-			platform_idle_uj += idle_uj;
+			platform_idle_uj += s->idle_uj;
 			unproven |= z->needs_proof && l->proof != PROOF_GOOD;
-			platform_uj += uj;
-		} else if (is_part(z->component)) {
-			if (!parts || z->component != COMP_GPU)
-				parts_source = z->source; /* of the components, not of a GPU beside them */
-			parts = true;
-			parts_idle_uj += idle_uj;
-			parts_uj += uj;
+			platform_uj += s->uj;
 		}
 	}
 	/* A meter that was there and is silent now will tell later what it counted meanwhile. */

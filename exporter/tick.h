@@ -54,6 +54,7 @@ struct zone_mark {
 	bool anew; /* says nothing about the time since the zone's mark before */
 	uint64_t uj, wraps_at_uj, at_ns;
 	uint64_t idle_uj; /* of uj, for a zone that knows; such a counter does not wrap */
+	uint64_t told_ns, told_uw; /* of a meter that tells power: its last reading, and when; else 0 */
 };
 
 /* What a workload uses. Counted while it was on a CPU; cycles, instructions and last-level-cache

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "exporter/cost.h"
 #include "exporter/share.h"
 
 #define NONE SIZE_MAX
@@ -55,7 +56,11 @@ struct works {
 	void *arg;
 	uint64_t used[NUSES];
 	uint64_t booked_ns[NCOMPONENTS], step_ns[NCOMPONENTS];
-	uint64_t capacity_ns[NCOMPONENTS]; /* CPU time there was since the component was booked */
+	/* Since the component was booked: CPU time there was, time, and what all together used. */
+	uint64_t capacity_ns[NCOMPONENTS], elapsed_ns[NCOMPONENTS];
+	uint64_t since[NCOMPONENTS][COST_USES];
+	bool doubt[NCOMPONENTS]; /* these are not of the time that the next booking will be of */
+	struct cost cost[NCOMPONENTS];
 	struct gpu_last *gpus;
 	size_t ngpus, gpus_cap;
 	uint64_t *weights, *parts, *scratch;
@@ -334,13 +339,32 @@ void works_attribute(struct works *w, const struct attribution *a)
 	choose_evidence(w);
 }
 
+/* Whether what the uses cost is learnt and used: not where the user chose one. */
+static bool learns(const struct works *w, enum component c)
+{
+	return w->by[c] < COST_USES && wanted_for(&w->attribution, c) == NUSES;
+}
+
+/* Knowledge begins and ends when the component is booked and no evidence is left: one booking never mixes the
+ * two units. */
 static void gather(const struct works *w, uint64_t evidence[NCOMPONENTS], uint64_t cpu_ns[NCOMPONENTS],
 		   const uint64_t delta[NUSES])
 {
 	for (enum component c = 0; c < NCOMPONENTS; c++) {
-		if (w->by[c] != NUSES)
+		if (learns(w, c) && w->cost[c].known)
+			evidence[c] += cost_of(&w->cost[c], delta);
+		else if (w->by[c] != NUSES)
 			evidence[c] += delta[w->by[c]];
 		cpu_ns[c] += delta[USE_CPU_NS];
+	}
+}
+
+/* All groups' uses are the machine's; processes' are in them. */
+static void add_up(struct works *w, const struct level *l, const uint64_t delta[NUSES])
+{
+	for (size_t c = 0; c < NCOMPONENTS && l == &w->levels[WORKS_WORKLOADS]; c++) {
+		for (size_t u = 0; u < COST_USES; u++)
+			w->since[c][u] += delta[u];
 	}
 }
 
@@ -390,6 +414,7 @@ static int use_one(struct works *w, struct level *l, const struct work_mark *m, 
 
 	if (key == WORK_UNKNOWN) {
 		step(l->lost_last, m->use, delta);
+		add_up(w, l, delta);
 		gather(w, l->lost, l->lost_cpu_ns, delta);
 		for (size_t u = 0; u < NUSES; u++)
 			w->used[u] += delta[u];
@@ -409,6 +434,7 @@ static int use_one(struct works *w, struct level *l, const struct work_mark *m, 
 	mark->seen = w->tick;
 	mark->gone = m->gone;
 	step(mark->last, m->use, delta);
+	add_up(w, l, delta);
 	for (size_t u = 0; u < NUSES; u++) {
 		p->use[u] += delta[u];
 		w->used[u] += m->process ? 0 : delta[u];
@@ -598,6 +624,9 @@ int works_use(struct works *w, const struct tick *now, struct err *e)
 {
 	if (!now->sched.there)
 		return 0; /* nobody knows: what is drawn meanwhile waits for who tells next, or is nobody's */
+	/* What was used before the first tick is no part of any interval. */
+	if (w->at_ns == 0)
+		works_doubt(w);
 	uint64_t capacity = now->at_ns > w->at_ns && w->at_ns != 0
 				    ? (now->at_ns - w->at_ns) * now->sched.cpus
 				    : 0;
@@ -607,8 +636,10 @@ int works_use(struct works *w, const struct tick *now, struct err *e)
 	w->measured = now->sched.measured;
 	w->ever_measured |= now->sched.measured;
 	choose_evidence(w);
-	for (size_t c = 0; c < NCOMPONENTS; c++)
+	for (size_t c = 0; c < NCOMPONENTS; c++) {
 		w->capacity_ns[c] += capacity;
+		w->elapsed_ns[c] += now->sched.cpus ? capacity / now->sched.cpus : 0;
+	}
 	for (size_t i = 0; i < now->nworks; i++) {
 		const struct work_mark *m = &now->works[i];
 		int rc = use_one(w, &w->levels[m->process ? WORKS_PROCESSES : WORKS_WORKLOADS], m, e);
@@ -709,7 +740,22 @@ static void book_level(struct works *w, struct level *l, enum component c, const
 	l->lost[c] = l->lost_cpu_ns[c] = 0;
 }
 
-int works_book(struct works *w, enum component c, const uint64_t uj[NMODES], struct err *e)
+bool works_floor_w(const struct works *w, enum component c, double *ret_w)
+{
+	return cost_floor_w(&w->cost[c], ret_w);
+}
+
+void works_doubt(struct works *w)
+{
+	memset(w->doubt, true, sizeof w->doubt);
+}
+
+double works_excess_uj(const struct works *w, enum component c)
+{
+	return cost_excess_uj(&w->cost[c], w->since[c]);
+}
+
+int works_book(struct works *w, enum component c, const uint64_t uj[NMODES], bool sure, struct err *e)
 {
 	for (size_t i = 0; i < NWORKS_LEVELS; i++) {
 		struct level *l = &w->levels[i];
@@ -722,9 +768,16 @@ int works_book(struct works *w, enum component c, const uint64_t uj[NMODES], str
 		}
 		book_level(w, l, c, uj);
 	}
-	w->capacity_ns[c] = 0;
 	w->step_ns[c] = w->booked_ns[c] != 0 && w->at_ns > w->booked_ns[c] ? w->at_ns - w->booked_ns[c] : 0;
 	w->booked_ns[c] = w->at_ns;
+	if (!learns(w, c))
+		w->cost[c] = (struct cost){ 0 };
+	else if (sure && !w->doubt[c])
+		cost_learn(&w->cost[c], uj[MODE_DYNAMIC] + uj[MODE_IDLE] + uj[MODE_UNSPLIT], w->elapsed_ns[c],
+			   w->since[c], w->measured, w->by[c]);
+	w->doubt[c] = false;
+	w->capacity_ns[c] = w->elapsed_ns[c] = 0;
+	memset(w->since[c], 0, sizeof w->since[c]);
 	return e->kind == ERR_NONE ? 0 : -(int)e->kind;
 }
 

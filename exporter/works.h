@@ -10,8 +10,9 @@
  * at nothing. So a meter that tells every minute is handed out by that minute, and one that was silent
  * for a while by that while.
  *
- * Evidence, unless works_attribute chose other: cycles, else instructions, else CPU time for package,
- * core and uncore; last-level-cache misses, else CPU time for dram; GPU busy time for gpu; for platform
+ * Evidence, unless works_attribute chose other: for package, core, uncore and dram what all uses together
+ * cost, once that is learnt (cost.h); until then cycles, else instructions, else CPU time for package,
+ * core and uncore, and last-level-cache misses, else CPU time for dram; GPU busy time for gpu; for platform
  * and other what the party has had of package, dram and gpu, else CPU time. Idle energy goes by the part of the machine's CPU time
  * that a party used; the part nobody used is nobody's. It does not depend on how many parties there are.
  *
@@ -85,8 +86,16 @@ void works_free(struct works *w);
 void works_attribute(struct works *w, const struct attribution *a);
 /* Takes in what was used since the tick before. -ERR_MEMORY: some of it is then nobody's. */
 int works_use(struct works *w, const struct tick *now, struct err *e);
-/* Hands out what a component drew since it was last handed out. -ERR_MEMORY: it is then nobody's. */
-int works_book(struct works *w, enum component c, const uint64_t uj[NMODES], struct err *e);
+/* Hands out what a component drew since it was last handed out. sure: that is what all its meters drew
+ * in exactly that time, so that something can be learnt of it. -ERR_MEMORY: it is then nobody's. */
+int works_book(struct works *w, enum component c, const uint64_t uj[NMODES], bool sure, struct err *e);
+/* Something of this interval is not known: nothing is learnt until each component is booked again. */
+void works_doubt(struct works *w);
+/* What the component draws without any use, in W. false: that is not known. */
+bool works_floor_w(const struct works *w, enum component c, double *ret_w);
+/* How much more (or less) than usual the mix of what ran since the component was booked costs, in uJ; 0
+ * while that is not known. */
+double works_excess_uj(const struct works *w, enum component c);
 
 /* fn hears of every party that retires, as it was in the end. */
 void works_on_retire(struct works *w, void (*fn)(void *arg, const struct party *p), void *arg);
