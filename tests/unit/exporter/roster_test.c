@@ -122,7 +122,7 @@ Test(roster, a_pod_keeps_what_its_containers_had)
 				cr_assert_eq(tick_add_work(&t, &m, &e), 0);
 		}
 		cr_assert_eq(works_use(w, &t, &e), 0);
-		cr_assert_eq(works_book(w, COMP_PACKAGE, (const uint64_t[NMODES]){ [MODE_DYNAMIC] = 300 }, &e), 0);
+		cr_assert_eq(works_book(w, COMP_PACKAGE, (const uint64_t[NMODES]){ [MODE_DYNAMIC] = 300 }, false, &e), 0);
 		works_shown(w);
 		roster_keep(r, w);
 		const struct pod_rest *rest = roster_pod(r, "u-1");
