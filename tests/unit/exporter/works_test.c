@@ -45,7 +45,7 @@ static void mark(uint64_t workload, uint64_t cgroup, uint64_t process, uint32_t 
 static void settle(uint64_t uj)
 {
 	cr_assert_eq(works_use(w, &t, &e), 0, "%s", e.msg);
-	cr_assert_eq(works_book(w, COMP_PACKAGE, (const uint64_t[NMODES]){ [MODE_DYNAMIC] = uj }, &e), 0);
+	cr_assert_eq(works_book(w, COMP_PACKAGE, (const uint64_t[NMODES]){ [MODE_DYNAMIC] = uj }, false, &e), 0);
 }
 
 struct look {
@@ -254,9 +254,9 @@ Test(works, attribution_is_configurable)
 		begin();
 		works_attribute(w, &cases[i].by);
 		use_both(1);
-		cr_assert_eq(works_book(w, COMP_PACKAGE, uj, &e), 0);
-		cr_assert_eq(works_book(w, COMP_DRAM, uj, &e), 0);
-		cr_assert_eq(works_book(w, COMP_PLATFORM, uj, &e), 0);
+		cr_assert_eq(works_book(w, COMP_PACKAGE, uj, false, &e), 0);
+		cr_assert_eq(works_book(w, COMP_DRAM, uj, false, &e), 0);
+		cr_assert_eq(works_book(w, COMP_PLATFORM, uj, false, &e), 0);
 		const struct party *p = party(7, 0);
 
 		cr_expect_eq(p->uj[COMP_PACKAGE][MODE_DYNAMIC], cases[i].package, "%zu", i);
@@ -275,7 +275,7 @@ Test(works, a_new_choice_begins_with_nothing_gathered)
 	use_both(1);
 	works_attribute(w, &(struct attribution){ .package = ATTRIBUTE_INSTRUCTIONS });
 	use_both(2);
-	cr_assert_eq(works_book(w, COMP_PACKAGE, uj, &e), 0);
+	cr_assert_eq(works_book(w, COMP_PACKAGE, uj, false, &e), 0);
 	cr_expect_eq(dynamic_uj(7), 900);
 	cr_expect_eq(dynamic_uj(8), 100);
 	end();
