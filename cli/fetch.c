@@ -13,6 +13,7 @@
 
 struct fetch {
 	struct cli *cli;
+	struct strv parts;
 	struct artifact_options options;
 	struct artifacts *artifacts;
 	struct fetched *rows;
@@ -241,8 +242,12 @@ static int work(struct fetch *f, struct err *e)
 	return r;
 }
 
-static int fetch(struct fetch *f, struct err *e)
+static int fetch(struct fetch *f, int argc, char **argv, struct err *e)
 {
+	for (int i = 0; i < argc; i++)
+		if (strv_push(&f->parts, argv[i]) < 0)
+			return err_set(e, ERR_MEMORY, "out of memory");
+	f->options.parts = strv_get(&f->parts);
 	int r = artifacts_open(f->cli->inv, &f->options, &f->artifacts, e);
 	if (r < 0)
 		return r;
@@ -259,7 +264,6 @@ int verb_fetch(struct cli *cli, int argc, char **argv)
 {
 	struct err e = { 0 };
 	struct fetch f = { .cli = cli, .began_ms = now_ms() };
-	(void)argc, (void)argv;
 	f.options = (struct artifact_options){
 		.stall_s = (unsigned)((cli->timeout_ns + 999999999u) / 1000000000u),
 		.jobs = cli->jobs,
@@ -269,7 +273,7 @@ int verb_fetch(struct cli *cli, int argc, char **argv)
 		.note_ctx = &f,
 	};
 	pthread_mutex_init(&f.guard, NULL);
-	int r = fetch(&f, &e);
+	int r = fetch(&f, argc, argv, &e);
 	signals_release();
 	show_notes(&f);
 	if (!f.artifacts)
@@ -283,5 +287,6 @@ int verb_fetch(struct cli *cli, int argc, char **argv)
 	pthread_mutex_destroy(&f.guard);
 	artifacts_free(f.artifacts);
 	free(f.rows);
+	strv_clear(&f.parts);
 	return err_exit_status(e.kind);
 }

@@ -240,6 +240,8 @@ static int open_artifacts(struct job *job, enum walk w, struct err *e)
 	if (!provision_needs_artifacts(inv, &job->options))
 		return 0;
 	job->fetching = (struct artifact_options){ .cancel = &the_cancel, .note = on_note, .note_ctx = job };
+	if (deploy) /* verify's words may be checks */
+		job->fetching.parts = strv_get(&job->words);
 	int r = artifacts_open(inv, &job->fetching, &job->artifacts, e);
 	if (r < 0 && !deploy && !job->verify) {
 		runlog_note(job->log, "%s", e->msg);

@@ -124,6 +124,7 @@ static const char *const vault_examples[] = {
 };
 static const char *const fetch_examples[] = {
 	"powerstack fetch", "all that the inventory's versions and architectures need",
+	"powerstack fetch k3s", "for one part only",
 	"powerstack fetch --bundle site.tar", "and one file of it to carry away",
 	"powerstack fetch --from site.tar", "there",
 	NULL,
@@ -173,11 +174,12 @@ const struct verb verbs[] = {
 		   "shows is in memory-backed storage only; what decrypt writes to a file is not "
 		   "protected any more.\n\nThe password comes from --vault-password-file, from the file "
 		   "that $POWERSTACK_VAULT_PASSWORD_FILE names, or from the terminal.\n" },
-	{ "fetch", verb_fetch, "download and verify what will be installed", "", 0, 0, fetch_opts, COUNT(fetch_opts),
-	  VERB_INVENTORY | VERB_JSON, .examples = fetch_examples,
-	  .about = "Brings the files of the releases that the inventory names into the cache "
+	{ "fetch", verb_fetch, "download and verify what will be installed", "[PART...]", 0, -1, fetch_opts,
+	  COUNT(fetch_opts), VERB_INVENTORY | VERB_JSON, .complete = "part", .examples = fetch_examples,
+	  .about = "Brings the files of the releases and the charts that the inventory names into the cache "
 		   "($XDG_CACHE_HOME/powerstack/artifacts, else ~/.cache/powerstack/artifacts), for every architecture of "
-		   "its hosts. They are checked against the release's checksums, which are recorded in powerstack.lock "
+		   "its hosts, or those of the parts given. They are checked against the release's checksums or the "
+		   "digests in the chart repository's index, which are recorded in powerstack.lock "
 		   "beside the inventory: from then on the same inventory and lock give the same bytes, and other ones are "
 		   "refused. What is in the cache is not downloaded again; without anything to download the network is "
 		   "not used. Files in the inventory's airgap_dir come before the network, and artifact_mirror stands in "

@@ -85,6 +85,7 @@ _powerstack() {
 		;;
 	fetch)
 		options+=' --bundle --from'
+		words=$("$1" "${inventory[@]}" __complete part 2>/dev/null)
 		;;
 	deploy)
 		options+=' --check --diff --force-version'

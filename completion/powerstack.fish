@@ -60,6 +60,7 @@ complete -c powerstack -n '__powerstack_wants_sub vault' -a decrypt -d 'print th
 complete -c powerstack -n '__powerstack_wants_sub vault' -a import -d 'take over an Ansible vault (1.1 or 1.2)'
 complete -c powerstack -n '__powerstack_is_behind vault' -F
 complete -c powerstack -n __powerstack_wants_verb -a fetch -d 'download and verify what will be installed'
+complete -c powerstack -n '__powerstack_is fetch' -a '(__powerstack_words part)'
 complete -c powerstack -n __powerstack_wants_verb -a deploy -d 'bring the hosts to the wanted state'
 complete -c powerstack -n '__powerstack_is deploy' -a '(__powerstack_words part)'
 complete -c powerstack -n __powerstack_wants_verb -a destroy -d 'take away what deploy made'

@@ -88,7 +88,8 @@ _powerstack() {
 	fetch)
 		_arguments $globals \
 			'--bundle=[also pack everything into FILE, for a site without internet]:FILE:_files' \
-			'--from=[take everything from such a FILE; the network is not used]:FILE:_files' ;;
+			'--from=[take everything from such a FILE; the network is not used]:FILE:_files' \
+			'*:part: _powerstack_words part' ;;
 	deploy)
 		_arguments $globals \
 			'--check[only say what would change; exit status 4 when something would]' \

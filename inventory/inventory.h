@@ -99,10 +99,12 @@ struct inventory {
 	struct secret_ref token;
 	const char *kubeconfig;		/* NULL: the user's own */
 	/* applications */
-	const char *rancher_hostname;
+	const char *rancher_hostname, *rancher_tls, *rancher_proxies;
 	struct secret_ref bootstrap_password, grafana_admin_password;
 	const char *monitoring_namespace, *testing_namespace, *benchmarking_namespace;
-	const char *monitoring_stack_repo_url, *prometheus_scrape_interval;
+	const char *monitoring_stack_repo_url, *prometheus_scrape_interval, *prometheus_retention;
+	const char *cert_manager_repo_url, *rancher_repo_url;
+	const char *helm_version, *kube_prometheus_stack_version, *cert_manager_version, *rancher_version;
 	unsigned prometheus_nodeport, grafana_nodeport, alertmanager_nodeport, rancher_nodeport;
 	/* exporter */
 	unsigned exporter_port;		/* prometheus_kepler_port */

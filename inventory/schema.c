@@ -26,6 +26,7 @@
 static const char *const access_modes[] = { "ReadWriteMany", "ReadWriteOnce", "ReadOnlyMany",
 					    "ReadWriteOncePod", NULL };
 static const char *const architectures[] = { "amd64", "arm64", "armhf", NULL };
+static const char *const rancher_tls[] = { "ingress", "external", NULL };
 static const char *const connections[] = { "ssh", "smart", "paramiko", "paramiko_ssh", NULL };
 static const char *const only_sudo[] = { "sudo", NULL };
 static const char *const only_root[] = { "root", NULL };
@@ -256,8 +257,29 @@ const struct field schema[] = {
 		  "$KUBECONFIG, else ~/.kube/config" },
 
 	/* ---- applications */
+	{ "helm_version", CLUSTER(helm_version), .type = T_RELEASE, .fallback = "v4.2.4",
+	  .example = "v3.19.4", .help = "release of helm, 3 or 4" },
+	{ "cert_manager_version", CLUSTER(cert_manager_version), .type = T_RELEASE, .fallback = "v1.17.2",
+	  .example = "v1.17.2", .help = "version of the chart cert-manager" },
+	{ "cert_manager_repo_url", CLUSTER(cert_manager_repo_url), .type = T_URL,
+	  .fallback = "https://charts.jetstack.io", .example = "https://charts.jetstack.io",
+	  .help = "chart repository of cert-manager" },
+	{ "rancher_version", CLUSTER(rancher_version), .type = T_RELEASE, .fallback = "2.11.3",
+	  .example = "2.11.3",
+	  .help = "version of the chart rancher; Rancher's support matrix says which K3s it fits" },
+	{ "rancher_repo_url", CLUSTER(rancher_repo_url), .type = T_URL,
+	  .fallback = "https://releases.rancher.com/server-charts/stable",
+	  .example = "https://releases.rancher.com/server-charts/latest",
+	  .help = "chart repository of Rancher" },
 	{ "rancher_hostname", CLUSTER(rancher_hostname), .type = T_DNS, .fallback = "rancher.local",
 	  .example = "rancher.local", .help = "name that Rancher answers to" },
+	{ "rancher_tls", CLUSTER(rancher_tls), .type = T_CHOICE, .choices = rancher_tls, .fallback = "ingress",
+	  .example = "external",
+	  .help = "who ends TLS for Rancher: its ingress, with a certificate of cert-manager's, or external, a proxy "
+		  "in front" },
+	{ "rancher_proxies", CLUSTER(rancher_proxies), .type = T_CIDR, .fallback = "{{ nfs_network }}",
+	  .example = "192.168.0.0/24",
+	  .help = "rancher_tls external: the network of that proxy, whose word on who asks is taken" },
 	{ "bootstrapPassword", CLUSTER(bootstrap_password), .type = T_SECRET,
 	  .example = "\"{{ ansible_vault.bootstrapPassword }}\"",
 	  .help = "Rancher's first password" },
@@ -268,6 +290,9 @@ const struct field schema[] = {
 	  .fallback = "https://prometheus-community.github.io/helm-charts",
 	  .example = "https://prometheus-community.github.io/helm-charts",
 	  .help = "chart repository of the monitoring stack" },
+	{ "kube_prometheus_stack_version", CLUSTER(kube_prometheus_stack_version), .type = T_RELEASE,
+	  .fallback = "88.5.3", .example = "88.5.3",
+	  .help = "version of the chart kube-prometheus-stack, the monitoring stack" },
 	{ "monitoring_namespace", CLUSTER(monitoring_namespace), .type = T_NAME,
 	  .fallback = "monitoring", .example = "monitoring",
 	  .help = "namespace of the monitoring stack" },
@@ -279,6 +304,9 @@ const struct field schema[] = {
 	{ "prometheus_scrape_interval", CLUSTER(prometheus_scrape_interval), .type = T_DURATION,
 	  .min = 1 * SECONDS, .max = 3600 * SECONDS, .fallback = "10s", .example = "10s",
 	  .help = "how often Prometheus asks its targets" },
+	{ "prometheus_retention", CLUSTER(prometheus_retention), .type = T_DURATION,
+	  .min = 3600 * SECONDS, .fallback = "10d", .example = "90d",
+	  .help = "how long Prometheus keeps samples, as long as they find room in its volume" },
 	{ "prometheus_custom_nodeport", CLUSTER(prometheus_nodeport), .type = T_NODEPORT,
 	  .fallback = "30002", .example = "30002", .help = "port of Prometheus on every node" },
 	{ "grafana_custom_nodeport", CLUSTER(grafana_nodeport), .type = T_NODEPORT,

@@ -33,6 +33,7 @@ enum ftype {
 	T_NODE,		/* a Kubernetes node name: lower-cased, dots allowed */
 	T_NAME,		/* a Kubernetes name without dots; at most max letters */
 	T_VERSION,	/* of K3s */
+	T_RELEASE,	/* of anything else that is fetched: [v]MAJOR.MINOR... */
 	T_URL,
 	T_USER,
 	T_CHOICE,	/* one of choices */

@@ -505,6 +505,19 @@ static bool parse_version(struct tctx *c, const struct field *f, const char *s, 
 	return parse_text(c, f, s, ret);
 }
 
+/* It becomes part of file names and addresses, and of powerstack.lock (is_pin_name). */
+static bool parse_release(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
+{
+	const char *p = s + (*s == 'v');
+	size_t n = strspn(p, DIGITS);
+	if (!n || p[n] != '.' || !isdigit((unsigned char)p[n + 1]) || strlen(s) > 64)
+		return false;
+	for (; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("._+-", *p))
+			return why(c, "the character '%c' is not possible", isprint((unsigned char)*p) ? *p : '?');
+	return parse_text(c, f, s, ret);
+}
+
 static bool parse_url(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
 {
 	const char *host = strncmp(s, "https://", 8) == 0 ? s + 8 :
@@ -687,6 +700,7 @@ static const struct ftype_row rows[] = {
 	[T_NAME] = { "Kubernetes name", "a Kubernetes name: lower-case letters, digits and '-'",
 		     parse_name },
 	[T_VERSION] = { "K3s version", "a K3s version such as v1.30.2+k3s1", parse_version },
+	[T_RELEASE] = { "version", "a version such as v1.2.3 or 1.2.3", parse_release },
 	[T_URL] = { "URL", "a URL", parse_url },
 	[T_USER] = { "user", "a user name", parse_user },
 	[T_CHOICE] = { "choice", "one of", parse_choice },

@@ -8,14 +8,18 @@
 #include "base/file.h"
 #include "provision/artifact/cache.h"
 #include "provision/artifact/private.h"
-#include "provision/artifact/table.h"
 
 #define LOCK_NAME "powerstack.lock"
 
-static bool arch_is_used(const struct inventory *inv, const char *arch)
+static bool is_wanted(const struct artifacts *a, const struct release_file *f)
 {
-	for (size_t i = 0; i < inv->nhosts; i++)
-		if (strcmp(inv->hosts[i].arch, arch) == 0)
+	const char *const *part = a->o.parts;
+	bool chosen = !part || !*part;
+	for (; !chosen && *part; part++)
+		chosen = strcmp(*part, f->part) == 0;
+	for (size_t i = 0; chosen && i < a->inv->nhosts; i++)
+		if ((a->inv->hosts[i].roles & f->roles) &&
+		    (!*f->arch || strcmp(a->inv->hosts[i].arch, f->arch) == 0))
 			return true;
 	return false;
 }
@@ -43,19 +47,42 @@ static void expand(struct buf *out, const char *text, const char *version, bool 
 	}
 }
 
-/* "https://HOST/PATH" behind a mirror is "<mirror>/HOST/PATH". */
-static void add_base(struct buf *out, const struct release_file *f, const struct inventory *inv)
+/* The address of upstream's folder, with a slash at its end. */
+static void add_folder(struct buf *out, const struct release_file *f, const struct inventory *inv)
 {
-	const char *base = f->base, *mirror = inv->artifact_mirror;
+	if (f->base) {
+		expand(out, f->base, version_of(f, inv), true);
+		return;
+	}
+	const char *repo = *(const char *const *)((const char *)inv + f->repo_at);
+	size_t n = strlen(repo);
+	while (n && repo[n - 1] == '/')
+		n--;
+	buf_add(out, repo, n);
+	buf_addc(out, '/');
+}
+
+/* "https://HOST/PATH" behind a mirror is "<mirror>/HOST/PATH". */
+static int behind_mirror(const char *url, const struct inventory *inv, char **ret, struct err *e)
+{
+	AUTO_BUF struct buf b;
+	const char *mirror = inv->artifact_mirror;
+	buf_init(&b, 16384);
 	if (mirror) {
 		size_t n = strlen(mirror);
 		while (n && mirror[n - 1] == '/')
 			n--;
-		buf_add(out, mirror, n);
-		buf_addc(out, '/');
-		base = strstr(base, "://") + 3;
+		buf_add(&b, mirror, n);
+		buf_addc(&b, '/');
+		url = strstr(url, "://") + 3;
 	}
-	expand(out, base, version_of(f, inv), true);
+	buf_adds(&b, url);
+	char *text = buf_take(&b);
+	if (!text)
+		return err_set(e, ERR_MEMORY, "out of memory");
+	free(*ret);
+	*ret = text;
+	return 0;
 }
 
 static int expanded(const char *text, const char *version, char **ret, struct err *e)
@@ -72,10 +99,29 @@ static int url_of(const struct release_file *f, const struct inventory *inv, con
 {
 	AUTO_BUF struct buf b;
 	buf_init(&b, 16384);
-	add_base(&b, f, inv);
+	add_folder(&b, f, inv);
 	expand(&b, file, version_of(f, inv), true);
-	*ret = buf_take(&b);
-	return *ret ? 0 : err_set(e, ERR_MEMORY, "out of memory");
+	return b.full ? err_set(e, ERR_MEMORY, "out of memory") : behind_mirror(buf_str(&b), inv, ret, e);
+}
+
+/* Where a reference in an index leads (RFC 3986, 5.2, as far as such indexes use it). */
+static int resolve(const struct release_file *f, const struct inventory *inv, const char *reference,
+		   char ret[static PIN_URL_MAX], struct err *e)
+{
+	AUTO_BUF struct buf b;
+	buf_init(&b, PIN_URL_MAX - 1);
+	if (!strstr(reference, "://")) {
+		add_folder(&b, f, inv);
+		if (*reference == '/' && !b.full) {
+			b.len = (size_t)(strchrnul(strstr(b.data, "://") + 3, '/') - b.data);
+			b.data[b.len] = '\0';
+		}
+	}
+	buf_adds(&b, reference);
+	if (b.full || !is_pin_url(buf_str(&b)))
+		return err_set(e, ERR_FAILED, "the index gives an address that cannot be used: '%.200s'", reference);
+	memcpy(ret, buf_str(&b), b.len + 1);
+	return 0;
 }
 
 static int fill_entry(struct entry *entry, const struct release_file *f, const struct inventory *inv,
@@ -83,10 +129,13 @@ static int fill_entry(struct entry *entry, const struct release_file *f, const s
 {
 	const char *version = version_of(f, inv);
 	int r = expanded(f->name, version, &entry->name, e);
+	entry->row = f;
 	if (r == 0)
 		r = expanded(f->sums, version, &entry->sums, e);
-	if (r == 0)
+	if (r == 0 && f->form == SUMS_LINES)
 		r = url_of(f, inv, f->name, &entry->url, e);
+	else if (r == 0 && !(entry->url = strdup("")))
+		r = err_set(e, ERR_MEMORY, "out of memory");
 	if (r == 0)
 		r = url_of(f, inv, f->sums, &entry->sums_url, e);
 	if (r == 0 && !(entry->version = strdup(version)))
@@ -100,12 +149,17 @@ static int fill_entry(struct entry *entry, const struct release_file *f, const s
 	return r;
 }
 
-static void take_pin(struct entry *entry, const struct pin *pin)
+static int take_pin(struct entry *entry, const struct inventory *inv, const struct pin *pin, struct err *e)
 {
-	/* other threads may be reading a sum that is there: it is written once */
+	/* other threads may be reading what is there: sum and address are written once */
 	if (strcmp(entry->pub.sha256, pin->sha256) != 0)
 		memcpy(entry->pub.sha256, pin->sha256, sizeof(pin->sha256));
 	atomic_store(&entry->pub.size, pin->size);
+	if (entry->row->form != SUMS_INDEX || !pin->url[0] || entry->url[0])
+		return 0;
+	int r = behind_mirror(pin->url, inv, &entry->url, e);
+	entry->pub.url = entry->url;
+	return r;
 }
 
 static int read_lock(struct artifacts *a, struct err *e)
@@ -146,13 +200,13 @@ static int open_all(struct artifacts *a, struct err *e)
 		r = err_set(e, ERR_MEMORY, "out of memory");
 	for (size_t i = 0; r == 0 && i < nrelease_files; i++) {
 		const struct release_file *f = &release_files[i];
-		if (!arch_is_used(a->inv, f->arch))
+		if (!is_wanted(a, f))
 			continue;
 		struct entry *entry = &a->v[a->n++];
 		r = fill_entry(entry, f, a->inv, e);
 		const struct pin *pin = r < 0 ? NULL : lockfile_find(&a->lock, entry->name, entry->version);
 		if (pin)
-			take_pin(entry, pin);
+			r = take_pin(entry, a->inv, pin, e);
 	}
 	return r;
 }
@@ -207,7 +261,8 @@ const struct artifact *artifacts_at(const struct artifacts *a, size_t i)
 const struct artifact *artifacts_find(const struct artifacts *a, const char *what, const char *arch)
 {
 	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->v[i].pub.what, what) == 0 && strcmp(a->v[i].pub.arch, arch) == 0)
+		if (strcmp(a->v[i].pub.what, what) == 0 &&
+		    (!*a->v[i].pub.arch || strcmp(a->v[i].pub.arch, arch) == 0))
 			return &a->v[i].pub;
 	return NULL;
 }
@@ -267,16 +322,23 @@ int artifacts_write_lock(struct artifacts *a, struct err *e)
 	return r;
 }
 
-int entry_pin(struct artifacts *a, struct entry *entry, const char *sha256, uint64_t size, struct err *e)
+int entry_pin(struct artifacts *a, struct entry *entry, const char *sha256, uint64_t size, const char *url,
+	      struct err *e)
 {
 	struct pin pin = { .size = size };
+	if (url && *url) {
+		int rc = resolve(entry->row, a->inv, url, pin.url, e);
+		if (rc < 0)
+			return rc;
+	}
 	snprintf(pin.name, sizeof(pin.name), "%s", entry->name);
 	snprintf(pin.version, sizeof(pin.version), "%s", entry->version);
 	snprintf(pin.sha256, sizeof(pin.sha256), "%s", sha256);
 	pthread_mutex_lock(&a->guard);
+	const struct pin *was = lockfile_find(&a->lock, pin.name, pin.version);
+	if (was && !pin.url[0])
+		memcpy(pin.url, was->url, sizeof(pin.url));
 	int r = lockfile_set(&a->lock, &pin, e);
 	pthread_mutex_unlock(&a->guard);
-	if (r == 0)
-		take_pin(entry, &pin);
-	return r;
+	return r < 0 ? r : take_pin(entry, a->inv, &pin, e);
 }

@@ -25,9 +25,9 @@
 #include "provision/remote/session.h"
 
 struct artifact {
-	const char *what, *arch;	/* "k3s", "amd64": how recipes ask for it */
+	const char *what, *arch;	/* "k3s", "amd64": how recipes ask for it; arch "": the same for all */
 	const char *name, *version;	/* of the file upstream: "k3s-arm64", "v1.30.2+k3s1" */
-	const char *url, *sums_url;	/* the mirror is in them */
+	const char *url, *sums_url;	/* the mirror is in them; url "": an index will tell it */
 	char sha256[65];		/* hex; "": not locked yet */
 	_Atomic uint64_t size;		/* bytes; 0: not known until it has been seen once */
 };
@@ -42,6 +42,7 @@ struct artifact_options {
 	unsigned stall_s;		/* a download without a byte for so long is begun again; 0: 30 */
 	unsigned jobs;			/* artifacts_fetch: at once; 0: 4 */
 	bool offline;			/* never use the network */
+	const char *const *parts;	/* only what these parts need, NULL-terminated; NULL or empty: all */
 	struct cancel *cancel;		/* may be NULL; any wish ends a transfer, which the next run continues */
 	/* something that the user should know and that is no failure; may be NULL */
 	void (*note)(void *ctx, const char *text);
@@ -54,7 +55,7 @@ struct artifacts;
 int artifacts_open(const struct inventory *inv, const struct artifact_options *o,
 		   struct artifacts **ret, struct err *e);
 void artifacts_free(struct artifacts *a);
-/* What this inventory needs, in the order of the table, then of architectures. */
+/* What this inventory needs for those parts, in the order of the table, then of architectures. */
 size_t artifacts_count(const struct artifacts *a);
 const struct artifact *artifacts_at(const struct artifacts *a, size_t i);
 /* NULL when the table has no such row or no host has that architecture. */
@@ -62,7 +63,7 @@ const struct artifact *artifacts_find(const struct artifacts *a, const char *wha
 const char *artifacts_lock_path(const struct artifacts *a);
 const char *artifacts_cache_dir(const struct artifacts *a);
 
-/* Gives every artifact its sum: from the lock, or from the release's checksum file, and then writes the
+/* Gives every artifact its sum: from the lock, or from the release's checksum file or index, and then writes the
  * lock. Not beside another call on the same artifacts. -ERR_REFUSED when a checksum file that had to be read
  * says another sum than the lock. */
 int artifacts_lock(struct artifacts *a, struct err *e);

@@ -322,7 +322,7 @@ static int adopt(struct unpacking *u, struct err *e)
 		AUTO_CLOSE int fd = -1;
 		int r = 0;
 		if (!entry->pub.sha256[0])
-			r = entry_pin(a, entry, pin->sha256, pin->size, e);
+			r = entry_pin(a, entry, pin->sha256, pin->size, pin->url, e);
 		if (r == 0)
 			r = cache_open(a->cache, pin->sha256, &fd, &st, e);
 		if (r == 0 && fd < 0)

@@ -12,6 +12,7 @@
 #include "provision/artifact/artifact.h"
 #include "provision/artifact/cache.h"
 #include "provision/artifact/download.h"
+#include "provision/artifact/index.h"
 #include "provision/artifact/private.h"
 #include "provision/artifact/sums.h"
 
@@ -264,6 +265,10 @@ static int fill_part(struct artifacts *a, struct entry *entry, struct part *p, s
 	if (a->o.offline)
 		return err_set(e, ERR_FAILED, "'%s' (%s) is not in the cache '%s'", entry->name, entry->version,
 			       a->cache);
+	if (!entry->url[0])
+		return err_set(e, ERR_FAILED,
+			       "'%s' (%s) is not in the cache, and '%s' does not say where it comes from: remove its entry there, so that '%s' is asked",
+			       entry->name, entry->version, a->lock_path, entry->sums_url);
 	f->from = FROM_UPSTREAM;
 	return fill_from_upstream(a, entry, p, t, &f->received, e);
 }
@@ -272,7 +277,7 @@ static int learn_size(struct artifacts *a, struct entry *entry, uint64_t size, s
 {
 	if (atomic_load(&entry->pub.size) == size)
 		return 0;
-	int r = entry_pin(a, entry, entry->pub.sha256, size, e);
+	int r = entry_pin(a, entry, entry->pub.sha256, size, NULL, e);
 	return r < 0 ? r : artifacts_write_lock(a, e);
 }
 
@@ -342,7 +347,7 @@ int artifact_open(struct artifacts *a, const struct artifact *art, artifact_prog
 
 static int read_fd(int fd, const char *what, struct buf *out, struct err *e)
 {
-	char chunk[4096];
+	char chunk[16384];
 	for (off_t at = 0;;) {
 		ssize_t n = pread(fd, chunk, sizeof(chunk), at);
 		if (n < 0 && errno == EINTR)
@@ -352,7 +357,7 @@ static int read_fd(int fd, const char *what, struct buf *out, struct err *e)
 		if (n == 0)
 			return 0;
 		if (buf_add(out, chunk, (size_t)n) < 0)
-			return err_set(e, ERR_FAILED, "'%s' is larger than a checksum file may be", what);
+			return err_set(e, ERR_FAILED, "'%s' is larger than such a file may be", what);
 		at += n;
 	}
 }
@@ -367,7 +372,7 @@ static int download_sums(const struct artifacts *a, const struct entry *entry, s
 		.url = entry->sums_url,
 		.name = entry->sums,
 		.path = entry->sums,
-		.max = SUMS_BYTES,
+		.max = out->max,
 		.stall_s = a->o.stall_s ? a->o.stall_s : STALL_S,
 		.cancel = a->o.cancel,
 	};
@@ -414,7 +419,18 @@ static int pin_own_sum(struct artifacts *a, struct entry *entry, struct err *e)
 	if (r < 0)
 		return r;
 	note(a, "'%s' is pinned as it is: there is no '%s' beside it to check it with", path, entry->sums);
-	return entry_pin(a, entry, sum, 0, e);
+	return entry_pin(a, entry, sum, 0, NULL, e);
+}
+
+/* What the checksum file or index says of entry. */
+static int find_sum(const struct entry *entry, const char *source, const struct buf *text, char ret[static 65],
+		    char ret_url[static PIN_URL_MAX], struct err *e)
+{
+	ret_url[0] = '\0';
+	if (entry->row->form == SUMS_INDEX)
+		return index_find(source, buf_str(text), text->len, entry->row->what, entry->version, ret, ret_url,
+				  e);
+	return sums_find(source, buf_str(text), text->len, entry->name, ret, e);
 }
 
 /* Takes the sums of all that the checksum file of first lists: those that are locked must agree. */
@@ -423,14 +439,14 @@ static int pin_from(struct artifacts *a, const struct entry *first, const char *
 {
 	for (size_t i = 0; i < a->n; i++) {
 		struct entry *entry = &a->v[i];
-		char sum[65];
+		char sum[65], url[PIN_URL_MAX];
 		if (strcmp(entry->sums_url, first->sums_url) != 0)
 			continue;
-		int r = sums_find(source, buf_str(text), text->len, entry->name, sum, e);
+		int r = find_sum(entry, source, text, sum, url, e);
 		if (r < 0)
 			return r;
 		if (!entry->pub.sha256[0])
-			r = entry_pin(a, entry, sum, 0, e);
+			r = entry_pin(a, entry, sum, 0, url, e);
 		else if (strcmp(sum, entry->pub.sha256) != 0)
 			return err_set(e, ERR_REFUSED,
 				       "'%s' says that '%s' (%s) has sha256 %s, but '%s' says %s: what was pinned has been changed; nothing of it is used. Find out why; if the change is meant, remove its entry from the lock",
@@ -447,7 +463,7 @@ int artifacts_lock(struct artifacts *a, struct err *e)
 		struct entry *entry = &a->v[i];
 		AUTO_FREE char *source = NULL;
 		AUTO_BUF struct buf text;
-		buf_init(&text, SUMS_BYTES);
+		buf_init(&text, entry->row->form == SUMS_INDEX ? INDEX_BYTES : SUMS_BYTES);
 		if (entry->pub.sha256[0])
 			continue;
 		int r = read_sums(a, entry, &text, &source, e);

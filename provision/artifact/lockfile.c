@@ -31,6 +31,17 @@ bool is_pin_name(const char *s, size_t max)
 	return true;
 }
 
+bool is_pin_url(const char *s)
+{
+	const char *host = strncmp(s, "https://", 8) == 0 ? s + 8 : strncmp(s, "http://", 7) == 0 ? s + 7 : "";
+	if (!isalnum((unsigned char)*host) && *host != '[')
+		return false;
+	for (const char *p = host; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("-._~:/?#[]@!$&()*+,;=%", *p)) /* RFC 3986, 2 */
+			return false;
+	return strlen(s) < PIN_URL_MAX;
+}
+
 static int bad(const char *path, const struct ynode *at, const char *what, struct err *e)
 {
 	return err_set(e, ERR_CONFIG,
@@ -69,8 +80,12 @@ static int read_pin(const char *path, const struct ypair *pair, struct pin *ret,
 		} else if (strcmp(k->text, "size") == 0) {
 			if (!read_size(v->text, &ret->size))
 				return bad(path, v, "a size is a number of bytes", e);
+		} else if (strcmp(k->text, "url") == 0) {
+			if (!is_pin_url(v->text))
+				return bad(path, v, "this is no address", e);
+			snprintf(ret->url, sizeof(ret->url), "%s", v->text);
 		} else {
-			return bad(path, k, "only version, sha256 and size are known here", e);
+			return bad(path, k, "only version, sha256, size and url are known here", e);
 		}
 	}
 	if (!ret->version[0] || !ret->sha256[0])
@@ -114,6 +129,8 @@ int lockfile_render(const struct lockfile *l, struct buf *out)
 		buf_addf(out, "%s:\n  version: %s\n  sha256: %s\n", p->name, p->version, p->sha256);
 		if (p->size)
 			buf_addf(out, "  size: %" PRIu64 "\n", p->size);
+		if (p->url[0])
+			buf_addf(out, "  url: %s\n", p->url);
 	}
 	return out->full ? -(int)ERR_MEMORY : 0;
 }

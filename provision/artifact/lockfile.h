@@ -10,6 +10,8 @@
  *	  sha256: 5f8ba4...
  *	  size: 71892992
  *
+ * A chart also has the address that its repository's index gave: "url".
+ *
  * Sorted by name, so that the same pins are the same text.
  */
 #include <stdbool.h>
@@ -19,11 +21,13 @@
 #include "base/err.h"
 
 #define LOCKFILE_BYTES (256u << 10)	/* most that is read or written */
+#define PIN_URL_MAX 1024
 
 struct pin {
 	char name[129], version[65];	/* letters, digits and "._+-", not led by one of ".-" */
 	char sha256[65];		/* lower case */
 	uint64_t size;			/* 0: not known */
+	char url[PIN_URL_MAX];		/* as upstream has it, without a mirror; "": the release's rule says it */
 };
 struct lockfile {
 	struct pin *v;
@@ -34,6 +38,8 @@ struct lockfile {
 bool is_sha256(const char *s);
 /* May s be a pin's name (no longer than max)? Then it is also safe as the name of a file. */
 bool is_pin_name(const char *s, size_t max);
+/* http:// or https:// and a host, of bytes that need no quotes in YAML, shorter than PIN_URL_MAX. */
+bool is_pin_url(const char *s);
 /* path stands in messages. -ERR_CONFIG with line and column. The caller owns ret: lockfile_clear. */
 int lockfile_parse(const char *path, const void *bytes, size_t len, struct lockfile *ret,
 		   struct err *e);

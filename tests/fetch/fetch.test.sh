@@ -79,9 +79,9 @@ site() {
 		[ -z "${4:-}" ] || echo "    $4"
 	} >"$inv"
 }
-# run ARGS...: fetch; sets rc, out, err
+# run ARGS...: fetch of K3s; sets rc, out, err
 run() {
-	"$ps" -i "$inv" fetch "$@" >"$work/out" 2>"$work/err" </dev/null
+	"$ps" -i "$inv" fetch k3s "$@" >"$work/out" 2>"$work/err" </dev/null
 	rc=$?
 	out=$(cat "$work/out")
 	err=$(cat "$work/err")
@@ -208,7 +208,7 @@ url=http://127.0.0.1:$port
 site one "$url"
 fresh
 faults 'k3s cut 1000000'
-timeout 20 "$ps" -i "$inv" fetch --json >"$work/out" 2>"$work/err"
+timeout 20 "$ps" -i "$inv" fetch k3s --json >"$work/out" 2>"$work/err"
 is $? 0 "a connection that is cut again and again is continued"
 is "$(requests /k3s '[.[].range] | join(" ")')" '" bytes=1000000- bytes=2000000-"' "from where it was"
 is "$(requests /k3s '[.[].sent] | add')" $binary_size "no byte is sent twice"
@@ -382,7 +382,7 @@ site one "$url"
 fresh
 cp "$work/lock.one" "$lock"
 faults 'k3s slow 1000000' 'zst slow 1000000'
-env --default-signal=INT "$ps" -i "$inv" fetch >"$work/out" 2>"$work/err" </dev/null &
+env --default-signal=INT "$ps" -i "$inv" fetch k3s >"$work/out" 2>"$work/err" </dev/null &
 pid=$!
 wait_until has_part
 sleep 0.4
@@ -404,7 +404,7 @@ fresh
 rm "$lock"
 faults 'k3s slow 6000000'
 for i in 1 2 3; do
-	"$ps" -i "$inv" fetch --json >"$work/out.$i" 2>"$work/err.$i" </dev/null &
+	"$ps" -i "$inv" fetch k3s --json >"$work/out.$i" 2>"$work/err.$i" </dev/null &
 	runs[i]=$!
 done
 status=
@@ -418,11 +418,11 @@ is "$(parts) $(cmp "$lock" "$work/lock.one")" "0 " "leaving a sound cache and lo
 # one that is killed lets the others go on
 fresh
 faults 'k3s slow 1500000'
-"$ps" -i "$inv" fetch >/dev/null 2>&1 </dev/null &
+"$ps" -i "$inv" fetch k3s >/dev/null 2>&1 </dev/null &
 pid=$!
 wait_until has_part
 sleep 0.3
-"$ps" -i "$inv" fetch --json >"$work/out" 2>"$work/err" </dev/null &
+"$ps" -i "$inv" fetch k3s --json >"$work/out" 2>"$work/err" </dev/null &
 other=$!
 sleep 0.3
 kill -9 $pid
@@ -493,9 +493,82 @@ else
 	skip "mounting a small file system needs root" "a full disk is an error that says what to do"
 fi
 
+# ---- helm and charts: their own checksum file, and repositories' indexes
+fresh
+put_at() { # put_at PATH: random bytes below the mirror
+	mkdir -p "$mirror/${1%/*}"
+	head -c 20000 /dev/urandom >"$mirror/$1"
+}
+entry() { # entry CHART VERSION FILE URL: as the entry of an index
+	printf '  %s:\n  - version: 0.0.1\n    digest: %064d\n    urls: [none.tgz]\n  - version: %s\n    digest: %s\n    urls:\n    - %s\n' \
+		"$1" 0 "$2" "$(sum "$mirror/$3")" "$4"
+}
+put_at get.helm.sh/helm-v4.2.4-linux-amd64.tar.gz
+(cd "$mirror/get.helm.sh" && sha256sum helm-v4.2.4-linux-amd64.tar.gz >helm-v4.2.4-linux-amd64.tar.gz.sha256sum)
+put_at elsewhere.example/d/stack.tgz
+put_at charts.jetstack.io/charts/cert-manager-v1.17.2.tgz
+put_at charts.example/stable/rancher-2.11.3.tgz
+mkdir -p "$mirror/prometheus-community.github.io/helm-charts"
+{
+	echo entries:
+	entry kube-prometheus-stack 88.5.3 elsewhere.example/d/stack.tgz https://elsewhere.example/d/stack.tgz
+} >"$mirror/prometheus-community.github.io/helm-charts/index.yaml"
+{
+	echo entries:
+	entry cert-manager v1.17.2 charts.jetstack.io/charts/cert-manager-v1.17.2.tgz charts/cert-manager-v1.17.2.tgz
+} >"$mirror/charts.jetstack.io/index.yaml"
+{
+	echo entries:
+	entry rancher 2.11.3 charts.example/stable/rancher-2.11.3.tgz rancher-2.11.3.tgz
+} >"$mirror/charts.example/stable/index.yaml"
+site charts "$url" arm64 "rancher_repo_url: https://charts.example/stable/"
+fetch_apps() {
+	"$ps" -i "$inv" fetch helm monitoring rancher "$@" >"$work/out" 2>"$work/err" </dev/null
+	rc=$?
+	out=$(cat "$work/out")
+	err=$(cat "$work/err")
+}
+fetch_apps
+is "$rc" 0 "helm and the charts of two parts are fetched"
+like "$out" '^4 fetched, 0 in the cache' "one helm, for the control node, and three charts"
+is "$(jq -s length "$mirror/log")" 8 "with one request for each file and each list of sums"
+for f in get.helm.sh/helm-v4.2.4-linux-amd64.tar.gz elsewhere.example/d/stack.tgz \
+	charts.jetstack.io/charts/cert-manager-v1.17.2.tgz charts.example/stable/rancher-2.11.3.tgz; do
+	same "$mirror/$f" "$cache/$(sum "$mirror/$f")" "${f##*/} is in the cache"
+done
+is "$(sed -n 's/^  url: //p' "$lock")" "https://charts.jetstack.io/charts/cert-manager-v1.17.2.tgz
+https://elsewhere.example/d/stack.tgz
+https://charts.example/stable/rancher-2.11.3.tgz" "the lock has the charts' addresses, as upstream has them"
+cp "$lock" "$work/lock.charts"
+fresh
+fetch_apps
+is "$rc $(jq -s length "$mirror/log")" "0 4" "with the lock no index is asked"
+same "$lock" "$work/lock.charts" "which stays the same"
+fetch_apps --bundle "$work/apps.tar"
+fresh
+rm "$lock"
+fetch_apps --from "$work/apps.tar"
+is "$rc" 0 "a bundle carries them"
+same "$lock" "$work/lock.charts" "with the charts' addresses"
+is "$(jq -s length "$mirror/log")" 0 "and nothing is asked for"
+run
+is "$rc" 0 "another part is fetched beside it"
+is "$(grep -c '^  url: ' "$lock")" 3 "and the charts stay locked"
+fresh
+rm "$lock"
+sed -i 's/digest: .*/digest: 1111111111111111111111111111111111111111111111111111111111111111/' "$mirror/charts.jetstack.io/index.yaml"
+fetch_apps
+is "$rc" 1 "a chart that is not what its index says is refused"
+like "$out" "^cert-manager-v1.17.2.tgz +refused .*but '.*powerstack.lock' says 1{64}" "naming it and both sums"
+rm "$lock"
+site charts "$url" arm64 "kube_prometheus_stack_version: 88.5.4"
+fetch_apps
+is "$rc" 1 "a version that the repository has not is an error"
+like "$err" "prometheus-community.github.io/helm-charts/index.yaml' has no version 88.5.4 of 'kube-prometheus-stack'" "naming the index"
+
 # ---- usage
 run word
-is "$rc" 2 "a word is no argument of fetch"
+is "$rc" 2 "a word that is no part is no argument of fetch"
 XDG_CACHE_HOME='' HOME='' run
 is "$rc" 3 "without a place for the cache it says which variable to set"
 XDG_CACHE_HOME=/proc/none run

@@ -91,7 +91,8 @@ int main(int argc, char **argv)
 		fail("no directory");
 	snprintf(path, sizeof(path), "%s/inventory.yml", dir);
 	snprintf(cache, sizeof(cache), "%s/cache", dir);
-	const struct artifact_options o = { .cache_dir = cache, .offline = true };
+	static const char *const parts[] = { "k3s", NULL };
+	const struct artifact_options o = { .cache_dir = cache, .offline = true, .parts = parts };
 	if (inventory_parse(path, text, strlen(text), &inv, &ps, &e) < 0 ||
 	    artifacts_open(inv, &o, &artifacts, &e) < 0)
 		fail(e.msg);

@@ -51,10 +51,13 @@ static void put(const char *name, const char *text)
 	cr_assert_eq(file_replace(path, 0644, text, strlen(text), &e), 0, "%s", e.msg);
 }
 
+static const char *const k3s_alone[] = { "k3s", NULL };
+static const char *const *only = k3s_alone;
+
 static struct artifact_options options(char cache[static 64])
 {
 	snprintf(cache, 64, "%s/cache", dir);
-	return (struct artifact_options){ .cache_dir = cache, .offline = true };
+	return (struct artifact_options){ .cache_dir = cache, .offline = true, .parts = only };
 }
 
 Test(artifact, needs_what_the_hosts_architectures_need)
@@ -63,12 +66,18 @@ Test(artifact, needs_what_the_hosts_architectures_need)
 	struct artifacts *a = NULL;
 	struct err e = { 0 };
 	char cache[64];
+	only = NULL;
 	const struct artifact_options o = options(cache);
 	assert_sound(&r);
 	cr_assert_eq(artifacts_open(r.inv, &o, &a, &e), 0, "%s", e.msg);
-	cr_expect_eq(artifacts_count(a), 4);
+	cr_expect_eq(artifacts_count(a), 8);
 	cr_expect_null(artifacts_find(a, "k3s", "arm64"));
 	cr_expect_null(artifacts_find(a, "k4s", "amd64"));
+	cr_expect_null(artifacts_find(a, "helm", "armhf"), "only the control node gets helm");
+	cr_expect_str_eq(artifacts_find(a, "helm", "amd64")->url, "https://get.helm.sh/helm-v4.2.4-linux-amd64.tar.gz");
+	cr_expect_str_eq(artifacts_find(a, "kube-prometheus-stack", "amd64")->sums_url,
+			 "https://prometheus-community.github.io/helm-charts/index.yaml");
+	cr_expect_str_eq(artifacts_find(a, "rancher", "armhf")->name, "rancher-2.11.3.tgz");
 	const struct artifact *art = artifacts_find(a, "k3s-images", "armhf");
 	cr_assert_not_null(art);
 	cr_expect_str_eq(art->name, "k3s-airgap-images-arm.tar.zst");
@@ -97,8 +106,11 @@ Test(artifact, table_has_unique_names_and_known_architectures)
 {
 	for (size_t i = 0; i < nrelease_files; i++) {
 		const struct release_file *f = &release_files[i];
-		cr_expect(strcmp(f->arch, "amd64") == 0 || strcmp(f->arch, "arm64") == 0 || strcmp(f->arch, "armhf") == 0);
-		cr_expect(strncmp(f->base, "https://", 8) == 0 && f->base[strlen(f->base) - 1] == '/', "%s", f->base);
+		cr_expect(!*f->arch || strcmp(f->arch, "amd64") == 0 || strcmp(f->arch, "arm64") == 0 ||
+			  strcmp(f->arch, "armhf") == 0);
+		cr_expect(f->base ? strncmp(f->base, "https://", 8) == 0 && f->base[strlen(f->base) - 1] == '/' :
+				    f->repo_at && f->form == SUMS_INDEX,
+			  "%s", f->name);
 		for (size_t j = 0; j < i; j++) {
 			const struct release_file *g = &release_files[j];
 			cr_expect_str_neq(f->name, g->name);
@@ -192,4 +204,84 @@ Test(artifact, nothing_is_opened_before_the_lock)
 	cr_expect(strstr(e.msg, "is not in"), "%s", e.msg);
 	cr_expect_eq(fd, -1);
 	artifacts_free(a);
+}
+
+/* A repository's index in airgap_dir tells sum and address; the address is upstream's, and used behind the mirror. */
+Test(artifact, a_chart_is_pinned_with_its_address)
+{
+	static const char *const monitoring[] = { "monitoring", NULL };
+	AUTO_READ struct read r = offline_site("", "    artifact_mirror: http://m:81/x/\n");
+	struct artifacts *a = NULL;
+	struct err e = { 0 };
+	char cache[64], path[128];
+	struct artifact_options o = options(cache);
+	AUTO_BUF struct buf lock;
+	buf_init(&lock, 4096);
+	o.parts = monitoring;
+#define SUM "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"	/* of "x" */
+	put("index.yaml", "entries:\n  kube-prometheus-stack:\n  - version: 88.5.3\n    digest: " SUM
+			  "\n    urls: [https://h.example/d/c.tgz]\n");
+	cr_assert_eq(artifacts_open(r.inv, &o, &a, &e), 0, "%s", e.msg);
+	cr_expect_eq(artifacts_count(a), 1);
+	cr_expect_str_empty(artifacts_at(a, 0)->url);
+	cr_assert_eq(artifacts_lock(a, &e), 0, "%s", e.msg);
+	cr_expect_str_eq(artifacts_at(a, 0)->sha256, SUM);
+	cr_expect_str_eq(artifacts_at(a, 0)->url, "http://m:81/x/h.example/d/c.tgz");
+	artifacts_free(a);
+	snprintf(path, sizeof(path), "%s/powerstack.lock", dir);
+	cr_assert_eq(file_read(path, &lock, NULL, &e), 0, "%s", e.msg);
+	cr_expect(strstr(buf_str(&lock), "\n  url: https://h.example/d/c.tgz\n"), "%s", buf_str(&lock));
+	/* read back, and kept when the size is learnt */
+	put("kube-prometheus-stack-88.5.3.tgz", "x");
+	cr_assert_eq(artifacts_open(r.inv, &o, &a, &e), 0, "%s", e.msg);
+	cr_expect_str_eq(artifacts_at(a, 0)->url, "http://m:81/x/h.example/d/c.tgz");
+	struct fetched row;
+	const struct fetch_watch silent = { 0 };
+	cr_assert_eq(artifacts_fetch(a, &silent, &row, &e), 0, "%s", e.msg);
+	buf_reset(&lock);
+	cr_assert_eq(file_read(path, &lock, NULL, &e), 0, "%s", e.msg);
+	cr_expect(strstr(buf_str(&lock), "\n  size: 1\n  url: https://h.example/d/c.tgz\n"), "%s", buf_str(&lock));
+	artifacts_free(a);
+}
+
+/* Relative to the repository, to its host, or whole. */
+Test(artifact, an_index_may_give_relative_addresses)
+{
+	static const char *const rancher[] = { "rancher", NULL };
+	static const struct {
+		const char *given, *url;
+	} rows[] = {
+		{ "charts/a.tgz", "https://charts.jetstack.io/r/charts/a.tgz" },
+		{ "/a.tgz", "https://charts.jetstack.io/a.tgz" },
+		{ "http://h:1/a.tgz", "http://h:1/a.tgz" },
+		{ "ftp://h/a.tgz", NULL },
+		{ "a b.tgz", NULL },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		AUTO_READ struct read r = offline_site("", "    cert_manager_repo_url: https://charts.jetstack.io/r//\n");
+		struct artifacts *a = NULL;
+		struct err e = { 0 };
+		char cache[64], text[600], path[128];
+		struct artifact_options o = options(cache);
+		o.parts = rancher;
+		snprintf(path, sizeof(path), "%s/powerstack.lock", dir);
+		unlink(path);
+		snprintf(text, sizeof(text),
+			 "entries:\n  cert-manager:\n  - version: v1.17.2\n    digest: " SUM "\n    urls: ['%s']\n"
+			 "  rancher:\n  - version: 2.11.3\n    digest: " SUM "\n    urls: [r.tgz]\n",
+			 rows[i].given);
+		put("index.yaml", text);
+		cr_assert_eq(artifacts_open(r.inv, &o, &a, &e), 0, "%s", e.msg);
+		int rc = artifacts_lock(a, &e);
+		if (rows[i].url) {
+			cr_assert_eq(rc, 0, "%s", e.msg);
+			cr_expect_str_eq(artifacts_find(a, "cert-manager", "amd64")->url, rows[i].url);
+			cr_expect_str_eq(artifacts_find(a, "rancher", "amd64")->url,
+					 "https://releases.rancher.com/server-charts/stable/r.tgz");
+		} else {
+			cr_expect_eq(rc, -(int)ERR_FAILED);
+			cr_expect(strstr(e.msg, rows[i].given), "%s", e.msg);
+		}
+		artifacts_free(a);
+	}
 }

@@ -20,13 +20,13 @@ Test(lockfile, is_sorted_and_the_same_again)
 	struct err e = { 0 };
 	AUTO_BUF struct buf b;
 	buf_init(&b, 10000);
-	cr_assert_eq(parse("z: { version: v1, sha256: " A ", size: 9 }\na-b: { sha256: " B ", version: v2+k3s1 }\n",
+	cr_assert_eq(parse("z: { version: v1, sha256: " A ", size: 9, url: 'https://h/x?y=1#z' }\na-b: { sha256: " B ", version: v2+k3s1 }\n",
 			   &l, &e), 0, "%s", e.msg);
 	cr_assert_eq(lockfile_render(&l, &b), 0);
 	const char *body = strstr(buf_str(&b), "a-b:");
 	cr_assert_not_null(body);
 	cr_assert_str_eq(body, "a-b:\n  version: v2+k3s1\n  sha256: " B_LOWER "\n"
-			       "z:\n  version: v1\n  sha256: " A "\n  size: 9\n");
+			       "z:\n  version: v1\n  sha256: " A "\n  size: 9\n  url: https://h/x?y=1#z\n");
 	lockfile_clear(&l);
 }
 
@@ -74,6 +74,8 @@ Test(lockfile, names_the_place_of_a_mistake)
 		{ "k3s:\n  version: v1\n  sha256: " A "\n  size: -1\n", "powerstack.lock:4:9: a size is" },
 		{ "k3s:\n  version: v1\n  sha256: " A "\n  size: 0\n", "powerstack.lock:4:9: a size is" },
 		{ "k3s:\n  version: v1\n  sha256: " A "\n  size: 99999999999999999999\n", "powerstack.lock:4:9: a size" },
+		{ "k3s:\n  version: v1\n  sha256: " A "\n  url: ftp://h/x\n", "powerstack.lock:4:8: this is no address" },
+		{ "k3s:\n  version: v1\n  sha256: " A "\n  url: 'http://h/\\n'\n", "powerstack.lock:4:8: this is no address" },
 		{ "k3s:\n  version: v1\n  sha265: " A "\n", "powerstack.lock:3:3: only version" },
 		{ "k3s: { version: v1, sha256: " A " }\nk3s: { version: v1, sha256: " A " }\n", "powerstack.lock:2:1" },
 	};
