@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* B1: the cluster, as the operator's machine sees it through the kubeconfig, and as its nodes do. */
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +7,9 @@
 
 #include "base/cleanup.h"
 #include "provision/checks/checks.h"
+#include "provision/cluster/objects.h"
 #include "provision/recipes/recipes.h"
+#include "provision/steps/cluster.h"
 
 #define WAIT_S 300
 #define HEARTBEAT_S 60
@@ -19,44 +20,6 @@
 #define DEPLOYMENTS "/apis/apps/v1/namespaces/kube-system/deployments"
 
 /* ---- reading objects */
-
-/* The value at a path of keys; NULL when any is missing. Borrowed from o. */
-static struct json_object *at(struct json_object *o, const char *const *keys)
-{
-	for (size_t i = 0; keys[i] && o; i++)
-		if (!json_object_object_get_ex(o, keys[i], &o))
-			return NULL;
-	return o;
-}
-#define AT(o, ...) at(o, (const char *const[]){ __VA_ARGS__, NULL })
-
-static const char *text(struct json_object *o)
-{
-	return o && json_object_get_type(o) == json_type_string ? json_object_get_string(o) : "";
-}
-
-static size_t length(struct json_object *list)
-{
-	return list && json_object_get_type(list) == json_type_array ?
-		       json_object_array_length(list) :
-		       0;
-}
-
-static const char *name_of(struct json_object *o)
-{
-	return text(AT(o, "metadata", "name"));
-}
-
-/* The element of a list whose KEY is VALUE. */
-static struct json_object *element(struct json_object *list, const char *key, const char *value)
-{
-	for (size_t i = 0; i < length(list); i++) {
-		struct json_object *o = json_object_array_get_idx(list, i);
-		if (strcmp(text(AT(o, key)), value) == 0)
-			return o;
-	}
-	return NULL;
-}
 
 /* The answer to api:PATH as an object to json_object_put; NULL with the verdict and why. */
 static struct json_object *answer(const struct view *v, const char *path, enum verdict *ret,
@@ -71,29 +34,23 @@ static struct json_object *answer(const struct view *v, const char *path, enum v
 	return o;
 }
 
-static void put(struct json_object **o)
-{
-	json_object_put(*o);
-}
-#define AUTO_JSON __attribute__((cleanup(put)))
-
 static const char *internal_ip(struct json_object *node)
 {
-	return text(AT(element(AT(node, "status", "addresses"), "type", "InternalIP"), "address"));
+	return obj_text(OBJ(obj_element(OBJ(node, "status", "addresses"), "type", "InternalIP"), "address"));
 }
 
 /* The node of a host: by its address in the cluster, which names cannot hide; else by name. */
 static struct json_object *node_of(struct json_object *list, const struct host *h)
 {
-	struct json_object *items = AT(list, "items");
-	for (size_t i = 0; i < length(items); i++) {
+	struct json_object *items = OBJ(list, "items");
+	for (size_t i = 0; i < obj_length(items); i++) {
 		struct json_object *o = json_object_array_get_idx(items, i);
 		if (strcmp(internal_ip(o), h->internal_ip) == 0)
 			return o;
 	}
-	for (size_t i = 0; i < length(items); i++) {
+	for (size_t i = 0; i < obj_length(items); i++) {
 		struct json_object *o = json_object_array_get_idx(items, i);
-		if (strcmp(name_of(o), h->node_name) == 0)
+		if (strcmp(obj_name(o), h->node_name) == 0)
 			return o;
 	}
 	return NULL;
@@ -121,12 +78,12 @@ static enum verdict b1_1_judge(const struct check *c, const struct view *v, char
 		if (!n)
 			return check_says(CHECK_FAIL, why, size, "host '%s' (%s) is not in the cluster",
 					  h->name, h->internal_ip);
-		if (strcmp(name_of(n), h->node_name) != 0)
+		if (strcmp(obj_name(n), h->node_name) != 0)
 			return check_says(CHECK_FAIL, why, size, "host '%s' is called '%s' in the cluster",
-					  h->name, name_of(n));
+					  h->name, obj_name(n));
 	}
-	struct json_object *items = AT(nodes, "items");
-	for (size_t i = 0; i < length(items); i++) {
+	struct json_object *items = OBJ(nodes, "items");
+	for (size_t i = 0; i < obj_length(items); i++) {
 		struct json_object *n = json_object_array_get_idx(items, i);
 		bool known = false;
 		for (size_t k = 0; k < v->inv->nhosts && !known; k++)
@@ -134,7 +91,7 @@ static enum verdict b1_1_judge(const struct check *c, const struct view *v, char
 		if (!known)
 			return check_says(CHECK_FAIL, why, size,
 					  "node '%s' (%s) is in the cluster and not in the inventory",
-					  name_of(n), internal_ip(n));
+					  obj_name(n), internal_ip(n));
 	}
 	return check_says(CHECK_PASS, why, size, "%zu nodes, as in the inventory", v->inv->nhosts);
 }
@@ -171,15 +128,15 @@ static enum verdict b1_2_judge(const struct check *c, const struct view *v, char
 	for (size_t i = 0; i < v->inv->nhosts; i++) {
 		const struct host *h = &v->inv->hosts[i];
 		struct json_object *n = node_of(nodes, h), *lease = NULL;
-		struct json_object *ready = element(AT(n, "status", "conditions"), "type", "Ready");
-		if (!ready || strcmp(text(AT(ready, "status")), "True") != 0)
+		struct json_object *ready = obj_element(OBJ(n, "status", "conditions"), "type", "Ready");
+		if (!ready || strcmp(obj_text(OBJ(ready, "status")), "True") != 0)
 			return check_says(CHECK_FAIL, why, size, "node '%s' is not Ready: %s", h->name,
-					  ready ? text(AT(ready, "message")) : "nothing is known of it");
-		struct json_object *items = AT(leases, "items");
-		for (size_t k = 0; k < length(items) && !lease; k++)
-			if (strcmp(name_of(json_object_array_get_idx(items, k)), name_of(n)) == 0)
+					  ready ? obj_text(OBJ(ready, "message")) : "nothing is known of it");
+		struct json_object *items = OBJ(leases, "items");
+		for (size_t k = 0; k < obj_length(items) && !lease; k++)
+			if (strcmp(obj_name(json_object_array_get_idx(items, k)), obj_name(n)) == 0)
 				lease = json_object_array_get_idx(items, k);
-		double s = age(text(AT(lease, "spec", "renewTime")));
+		double s = age(obj_text(OBJ(lease, "spec", "renewTime")));
 		if (!lease || s < -HEARTBEAT_S)
 			return check_says(CHECK_FAIL, why, size, "node '%s' has no heartbeat", h->name);
 		if (s > HEARTBEAT_S)
@@ -208,7 +165,7 @@ static enum verdict b1_3_judge(const struct check *c, const struct view *v, char
 	for (size_t i = 0; i < v->inv->nhosts; i++) {
 		const struct host *h = &v->inv->hosts[i];
 		struct json_object *n = node_of(nodes, h);
-		const char *told = text(AT(n, "metadata", "annotations", "k3s.io/internal-ip"));
+		const char *told = obj_text(OBJ(n, "metadata", "annotations", "k3s.io/internal-ip"));
 		if (strcmp(internal_ip(n), h->internal_ip) != 0)
 			return check_says(CHECK_FAIL, why, size, "node '%s' has InternalIP %s instead of %s",
 					  h->name, n ? internal_ip(n) : "-", h->internal_ip);
@@ -273,27 +230,27 @@ static void ask_pods(const struct check *c, const struct view *v, struct probe *
 /* A pod of a Job may fail: the Job starts another one. */
 static bool is_of_job(struct json_object *pod)
 {
-	return element(AT(pod, "metadata", "ownerReferences"), "kind", "Job") != NULL;
+	return obj_element(OBJ(pod, "metadata", "ownerReferences"), "kind", "Job") != NULL;
 }
 
 /* Why the pod is not as it should be; NULL when it is. */
 static const char *pod_trouble(struct json_object *pod)
 {
-	const char *phase = text(AT(pod, "status", "phase"));
+	const char *phase = obj_text(OBJ(pod, "status", "phase"));
 	if (strcmp(phase, "Succeeded") == 0 || (strcmp(phase, "Failed") == 0 && is_of_job(pod)))
 		return NULL;
-	struct json_object *cs = AT(pod, "status", "containerStatuses");
-	for (size_t i = 0; i < length(cs); i++) {
+	struct json_object *cs = OBJ(pod, "status", "containerStatuses");
+	for (size_t i = 0; i < obj_length(cs); i++) {
 		struct json_object *one = json_object_array_get_idx(cs, i);
-		const char *waiting = text(AT(one, "state", "waiting", "reason"));
+		const char *waiting = obj_text(OBJ(one, "state", "waiting", "reason"));
 		if (*waiting)
 			return waiting;
-		if (!json_object_get_boolean(AT(one, "ready")))
+		if (!json_object_get_boolean(OBJ(one, "ready")))
 			return "a container is not ready";
 	}
 	if (strcmp(phase, "Running") == 0)
-		return length(cs) ? NULL : "nothing is known of its containers";
-	const char *reason = text(AT(pod, "status", "reason"));
+		return obj_length(cs) ? NULL : "nothing is known of its containers";
+	const char *reason = obj_text(OBJ(pod, "status", "reason"));
 	return *reason ? reason : *phase ? phase : "no phase";
 }
 
@@ -304,20 +261,20 @@ static enum verdict b1_6_judge(const struct check *c, const struct view *v, char
 	AUTO_JSON struct json_object *pods = answer(v, PODS, &bad, why, size);
 	if (!pods)
 		return bad;
-	struct json_object *items = AT(pods, "items");
+	struct json_object *items = OBJ(pods, "items");
 	size_t troubled = 0;
 	char first[200] = "";
-	for (size_t i = 0; i < length(items); i++) {
+	for (size_t i = 0; i < obj_length(items); i++) {
 		struct json_object *pod = json_object_array_get_idx(items, i);
 		const char *trouble = pod_trouble(pod);
 		if (trouble && !troubled++)
 			snprintf(first, sizeof(first), "%.60s/%.80s: %.50s",
-				 text(AT(pod, "metadata", "namespace")), name_of(pod), trouble);
+				 obj_text(OBJ(pod, "metadata", "namespace")), obj_name(pod), trouble);
 	}
 	if (troubled)
-		return check_says(CHECK_FAIL, why, size, "%zu of %zu pods: %s%s", troubled, length(items),
+		return check_says(CHECK_FAIL, why, size, "%zu of %zu pods: %s%s", troubled, obj_length(items),
 				  first, troubled > 1 ? ", ..." : "");
-	return check_says(CHECK_PASS, why, size, "%zu pods run or have ended well", length(items));
+	return check_says(CHECK_PASS, why, size, "%zu pods run or have ended well", obj_length(items));
 }
 
 const struct check check_b1_6 = {
@@ -333,14 +290,6 @@ static void b1_7_ask(const struct check *c, const struct view *v, struct probe *
 	probe_ask(p, "api", DEPLOYMENTS);
 }
 
-/* "--disable traefik", "--disable=traefik" or a "disable" list in the inventory's own text. */
-static bool is_disabled(const struct inventory *inv, const char *name)
-{
-	const char *args = inv->control->extra_server_args, *config = inv->server_config_yaml;
-	return (args && strstr(args, "--disable") && strstr(args, name)) ||
-	       (config && strstr(config, "disable") && strstr(config, name));
-}
-
 static enum verdict b1_7_judge(const struct check *c, const struct view *v, char *why, size_t size)
 {
 	(void)c;
@@ -354,23 +303,23 @@ static enum verdict b1_7_judge(const struct check *c, const struct view *v, char
 	AUTO_JSON struct json_object *list = answer(v, DEPLOYMENTS, &bad, why, size);
 	if (!list)
 		return bad;
-	struct json_object *items = AT(list, "items");
+	struct json_object *items = OBJ(list, "items");
 	AUTO_BUF struct buf told;
 	buf_init(&told, 400);
 	for (size_t i = 0; i < COUNT(wanted); i++) {
-		if (is_disabled(v->inv, wanted[i].component))
+		if (k3s_disables(v->inv, wanted[i].component))
 			continue;
 		struct json_object *d = NULL;
-		for (size_t k = 0; k < length(items) && !d; k++)
-			if (strcmp(name_of(json_object_array_get_idx(items, k)), wanted[i].deployment) == 0)
+		for (size_t k = 0; k < obj_length(items) && !d; k++)
+			if (strcmp(obj_name(json_object_array_get_idx(items, k)), wanted[i].deployment) == 0)
 				d = json_object_array_get_idx(items, k);
-		struct json_object *available = element(AT(d, "status", "conditions"), "type", "Available");
-		if (strcmp(text(AT(available, "status")), "True") != 0)
+		struct json_object *available = obj_element(OBJ(d, "status", "conditions"), "type", "Available");
+		if (strcmp(obj_text(OBJ(available, "status")), "True") != 0)
 			return check_says(CHECK_FAIL, why, size, "%s is not available: %s",
 					  wanted[i].deployment,
 					  !d	     ? "there is no such deployment" :
 					  !available ? "nothing is known of it" :
-						       text(AT(available, "message")));
+						       obj_text(OBJ(available, "message")));
 		buf_addf(&told, "%s%s", told.len ? ", " : "", wanted[i].deployment);
 	}
 	return check_says(CHECK_PASS, why, size, "%s", told.len ? buf_str(&told) : "all are disabled");
@@ -395,7 +344,7 @@ static enum verdict b1_8_judge(const struct check *c, const struct view *v, char
 	enum verdict bad = CHECK_FAIL;
 	AUTO_JSON struct json_object *list = answer(v, NAMESPACES, &bad, why, size);
 	return list ? check_says(CHECK_PASS, why, size, "%zu namespaces, by context '%s'",
-				 length(AT(list, "items")), v->inv->cluster_name) :
+				 obj_length(OBJ(list, "items")), v->inv->cluster_name) :
 		      bad;
 }
 
@@ -405,7 +354,7 @@ static enum verdict b1_9_judge(const struct check *c, const struct view *v, char
 	enum verdict bad = CHECK_FAIL;
 	AUTO_JSON struct json_object *list = answer(v, PODS, &bad, why, size);
 	return list ? check_says(CHECK_PASS, why, size, "%zu pods, by context '%s'",
-				 length(AT(list, "items")), v->inv->cluster_name) :
+				 obj_length(OBJ(list, "items")), v->inv->cluster_name) :
 		      bad;
 }
 

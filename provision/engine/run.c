@@ -125,6 +125,8 @@ int run_walk(enum walk w, const struct inventory *inv, const struct vault *vault
 	if (rc < 0)
 		return rc;
 	name_the_run(&r);
+	for (size_t i = 0; i < r.plan.njobs; i++)
+		r.cluster_goes |= w == WALK_DESTROY && r.plan.jobs[i].recipe->holds_cluster;
 	struct report report = { 0 };
 	survey_run(&r);
 	report.stopped = w != WALK_DESTROY && survey_refusals(&r, report.why, sizeof(report.why));

@@ -123,6 +123,7 @@ struct view site_view(const struct run *r, const struct site *site, const struct
 		.kubeconfig = r->o->kubeconfig,
 		.run_id = r->run_id,
 		.destroying = r->walk == WALK_DESTROY,
+		.cluster_goes = r->cluster_goes,
 		.force_version = r->o->force_version,
 	};
 }

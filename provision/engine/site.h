@@ -70,6 +70,7 @@ struct run {
 	char run_id[17];
 	char who[200];
 	struct plan plan;
+	bool cluster_goes;
 	struct site *sites;
 	struct job *jobs;
 	struct slot *slots;

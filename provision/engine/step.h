@@ -54,6 +54,7 @@ struct view {
 	const char *kubeconfig;		/* the operator's; NULL when the walk needs none */
 	const char *run_id;		/* 16 hex digits, new each run: names test files */
 	bool destroying;
+	bool cluster_goes;		/* destroying: so does the cluster, in the same walk, with all that is in it */
 	bool force_version;		/* --force-version: also a release that is older, or skips one */
 };
 
@@ -121,6 +122,7 @@ struct recipe {
 	size_t nsteps;
 	unsigned but_roles;	/* those of its roles' hosts that it is not for */
 	bool one_by_one;	/* deploy: a host begins when the one before it (in the inventory) has succeeded */
+	bool holds_cluster;	/* destroying it destroys what is in the cluster: see view.cluster_goes */
 };
 
 /* A check of verify: one row of provisioning.md section 6. */

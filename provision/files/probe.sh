@@ -31,6 +31,9 @@
 # firewall    -                      ufw (active, inactive) firewalld nftables (ActiveState), ufw_rules
 # clock       -                      now_ns daemon (active time services) synced (yes, no, unknown)
 # blk         device                 see blk.lib.sh
+# api         /path                  on a server: the body of GET of the Kubernetes API as its administrator, without what Secrets
+#                                    hold; "not there" for what is not found, and where K3s has not run yet
+# secret      namespace/name         data: sha256 of its data, as the API has it; in_grafana (yes, no)
 # live kinds of verify:
 # clock-offset -                     source offset_ns or offset_max_ns, synced
 # fstab-check -                      "clean", or what findmnt --verify says
@@ -235,6 +238,59 @@ nodes() {
 			case $nl$v in *"${nl}ready=True"*) ;; *) ! node_refused || v="$v${nl}refused=yes" ;; esac
 			yes "$q" "$v"
 		fi
+	done
+}
+
+# Each by one request (node.lib.sh says why), all at once. They print longer answers than a pipe takes in one piece, so
+# each has a file; the folder is the only thing that is made here, and it goes.
+admin=/etc/rancher/k3s/k3s.yaml
+api_get() {
+	timeout -k 1 20 /usr/local/bin/k3s kubectl --kubeconfig "$admin" --request-timeout=15s get --raw "$1"
+}
+api_one() { # QUESTION FILE
+	p=${1#*:}
+	case $1 in secret:*) p=/api/v1/namespaces/${p%/*}/secrets/${p#*/} ;; esac
+	if ! v=$(api_get "$p" 2>"$2.said"); then
+		v=$(tail -n 1 "$2.said")
+		case $v in
+		*'(NotFound)'*) no "$1" ;;
+		*) unknown "$1" "${v:-the API server does not answer}" ;;
+		esac
+		return 0
+	fi
+	case $1 in
+	secret:*)
+		p=no
+		case $v in *'"powerstack/in-grafana":"yes"'*) p=yes ;; esac
+		case $v in *'"data":{'*) v=${v#*'"data":{'} v=${v%%'}'*} ;; *) v= ;; esac
+		v=$(printf '%s' "$v" | sha256sum)
+		yes "$1" "data=${v%% *}${nl}in_grafana=$p" ;;
+	*/secrets | */secrets\?*)
+		# base64 has no braces; a release of helm is up to a mebibyte
+		yes "$1" "$(printf '%s\n' "$v" | sed 's/"data":{[^}]*}/"data":{}/g')" ;;
+	*) yes "$1" "$v" ;;
+	esac
+}
+apis() {
+	work=
+	trap '[ -z "$work" ] || rm -rf -- "$work"' EXIT
+	trap 'exit 1' HUP INT TERM PIPE
+	nodes "$@" &
+	n=0
+	for q; do
+		case $q in api:* | secret:*) ;; *) continue ;; esac
+		if ! [ -x /usr/local/bin/k3s ] || ! [ -f "$admin" ]; then
+			no "$q"
+			continue
+		fi
+		[ -n "$work" ] || work=$(mktemp -d /run/powerstack-probe.XXXXXX)
+		n=$((n + 1))
+		api_one "$q" "$work/$n" >"$work/$n" &
+	done
+	wait
+	while [ $n -gt 0 ]; do
+		cat "$work/$n"
+		n=$((n - 1))
 	done
 }
 
@@ -702,16 +758,16 @@ look() {
 	for q; do
 		case $q in
 		host:* | addr:* | iface:* | node:* | file:* | text:* | dir:* | record:* | records:* | sysctl:* | unit:* | pkg:* | mount:* | fstab:*) ;;
-		free:* | exports:* | listen:* | firewall:* | clock:* | blk:*) ;;
+		api:* | secret:* | free:* | exports:* | listen:* | firewall:* | clock:* | blk:*) ;;
 		clock-offset:* | fstab-check:* | nfs-write:* | nfs-read:* | nfs-delete:* | statfs:* | nfsd:* | journal:* | reach:*) ;;
 		http:* | pressure:* | btrfs:* | zones:* | ps:*) ;;
 		*) unknown "$q" 'no such kind' ;;
 		esac
 	done
 }
-# The API server's answer takes as long as all the rest: it is asked for beside it.
+# The API server's answers take as long as all the rest: they are asked for beside it.
 case " $*" in
-*' node:'*) nodes "$@" | { look "$@" </dev/null; cat; } ;;
+*' node:'* | *' api:'* | *' secret:'*) apis "$@" | { look "$@" </dev/null; cat; } ;;
 *) look "$@" ;;
 esac
 yes probe complete

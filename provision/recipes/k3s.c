@@ -672,6 +672,7 @@ const struct recipe recipe_k3s_control = {
 	.part = "k3s",
 	.summary = "installs and runs the first K3s server",
 	.roles = ROLE_CONTROL,
+	.holds_cluster = true,
 	.after = after_prereq,
 	.steps = steps,
 	.nsteps = NROWS,

@@ -12,5 +12,11 @@ extern const struct recipe recipe_disk;
 extern const struct recipe recipe_nfs_server;
 extern const struct recipe recipe_nfs_client;
 extern const struct recipe recipe_exporter;
+extern const struct recipe recipe_helm;
+extern const struct recipe recipe_cert_manager;
+extern const struct recipe recipe_rancher;
+extern const struct recipe recipe_monitoring_class;
+extern const struct recipe recipe_monitoring_server;
+extern const struct recipe recipe_monitoring;
 
 #endif

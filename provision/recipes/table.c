@@ -13,6 +13,12 @@ const struct recipe *const recipes[] = {
 	&recipe_nfs_server,
 	&recipe_nfs_client,
 	&recipe_exporter,
+	&recipe_helm,
+	&recipe_cert_manager,
+	&recipe_rancher,
+	&recipe_monitoring_class,
+	&recipe_monitoring_server,
+	&recipe_monitoring,
 	NULL,
 };
 
@@ -21,6 +27,9 @@ const struct part parts[] = {
 	{ "k3s", "the Kubernetes cluster, and its context in the operator's kubeconfig" },
 	{ "disk", "the control node's data disk: one partition, Btrfs, mounted" },
 	{ "nfs", "the data volume exported to the cluster and mounted on the others" },
+	{ "helm", "helm on the control node, which installs the applications" },
+	{ "rancher", "Rancher, behind cert-manager" },
+	{ "monitoring", "Prometheus, Grafana and Alertmanager, with their data on the data volume" },
 	{ "exporter", "the energy exporter on every node" },
 	{ NULL, NULL },
 };

@@ -5,6 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <archive.h>
+#include <archive_entry.h>
+#include <sodium.h>
+#include <sys/mman.h>
+
 #include "base/cleanup.h"
 #include "provision/artifact/artifact.h"
 #include "provision/remote/upload.h"
@@ -47,9 +52,9 @@ static int artifact_check(const struct step *s, const struct view *v, struct fin
 		return found(ret, FOREIGN,
 			     "'%s' exists and is not powerstack's: move it away, or remove it", path);
 	if (v->destroying)
-		return is ? found(ret, PRESENT, "'%s' is there", path) :
-			    found(ret, ABSENT, "'%s' does not exist", path);
-	char arch[24] = "", have[72] = "", mode[16] = "", uid[16] = "";
+		return is || (a->member && claim) ? found(ret, PRESENT, "'%s' is there", path) :
+						    found(ret, ABSENT, "'%s' does not exist", path);
+	char arch[24] = "", have[72] = "", mode[16] = "", uid[16] = "", archive[72] = "", file[72] = "";
 	if (os)
 		facts_field(os, "arch", arch, sizeof(arch));
 	if (strcmp(arch, v->host->arch) != 0)
@@ -68,9 +73,16 @@ static int artifact_check(const struct step *s, const struct view *v, struct fin
 	facts_field(is, "sha256", have, sizeof(have));
 	facts_field(is, "mode", mode, sizeof(mode));
 	facts_field(is, "uid", uid, sizeof(uid));
-	if (strcmp(have, want->sha256) != 0)
+	if (a->member) {
+		facts_field(claim, "archive", archive, sizeof(archive));
+		facts_field(claim, "file", file, sizeof(file));
+		if (strcmp(archive, want->sha256) != 0)
+			return found(ret, DRIFTED, "'%s' is of another release than %s", path, want->version);
+	}
+	const char *sum = a->member ? file : want->sha256;
+	if (strcmp(have, sum) != 0)
 		return found(ret, DRIFTED, "'%s' is another one than %s's (sha256 %.12s, wanted %.12s)",
-			     path, want->version, have, want->sha256);
+			     path, want->version, have, sum);
 	if (strtoul(mode, NULL, 8) != a->mode || strcmp(uid, "0") != 0)
 		return found(ret, DRIFTED, "'%s' has mode %s and owner %s", path, mode, uid);
 	return found(ret, PRESENT, "'%s' is %s's (sha256 %.12s)", path, want->version, have);
@@ -89,6 +101,86 @@ static void show_progress(void *ctx, const struct artifact *a, uint64_t done, ui
 		h->progress(h->progress_ctx, done, total);
 }
 
+/* ---- a member of a packed tar */
+
+static bool is_member(const char *path, const char *name)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	return path && strcmp(slash ? slash + 1 : path, name) == 0;
+}
+
+static int copy_member(struct archive *tar, int to, const char *what, struct err *e)
+{
+	char chunk[65536];
+	for (;;) {
+		la_ssize_t n = archive_read_data(tar, chunk, sizeof(chunk));
+		if (n == 0)
+			return 0;
+		if (n < 0)
+			return err_set(e, ERR_FAILED, "'%s' cannot be unpacked: %s", what, archive_error_string(tar));
+		for (la_ssize_t done = 0; done < n;) {
+			ssize_t w = write(to, chunk + done, (size_t)(n - done));
+			if (w < 0)
+				return err_errno(e, ERR_FAILED, "no room to unpack '%s'", what);
+			done += w;
+		}
+	}
+}
+
+static int find_member(struct archive *tar, int from, int to, const struct artifact *want, const char *name,
+		       struct err *e)
+{
+	struct archive_entry *entry = NULL;
+	if (archive_read_support_format_tar(tar) != ARCHIVE_OK || archive_read_support_filter_gzip(tar) != ARCHIVE_OK ||
+	    archive_read_open_fd(tar, from, 65536) != ARCHIVE_OK)
+		return err_set(e, ERR_FAILED, "'%s' cannot be unpacked: %s", want->name, archive_error_string(tar));
+	int rc;
+	while ((rc = archive_read_next_header(tar, &entry)) == ARCHIVE_OK)
+		if (archive_entry_filetype(entry) == AE_IFREG && is_member(archive_entry_pathname(entry), name))
+			return copy_member(tar, to, want->name, e);
+	return rc == ARCHIVE_EOF ? err_set(e, ERR_FAILED, "'%s' holds no file '%s'", want->name, name) :
+				   err_set(e, ERR_FAILED, "'%s' cannot be unpacked: %s", want->name,
+					   archive_error_string(tar));
+}
+
+/* *fd, which is the artifact's, becomes the member's, in memory; ret is its sum. */
+static int unpack(const struct artifact *want, const char *name, int *fd, char ret[static 65], struct err *e)
+{
+	AUTO_CLOSE int to = memfd_create("member", MFD_CLOEXEC);
+	struct archive *tar = archive_read_new();
+	if (to < 0 || !tar) {
+		archive_read_free(tar);
+		return err_set(e, ERR_MEMORY, "out of memory");
+	}
+	int rc = find_member(tar, *fd, to, want, name, e);
+	archive_read_free(tar);
+	crypto_hash_sha256_state state;
+	unsigned char chunk[65536], h[crypto_hash_sha256_BYTES];
+	ssize_t n = 0;
+	crypto_hash_sha256_init(&state);
+	for (off_t at = 0; rc == 0 && (n = pread(to, chunk, sizeof(chunk), at)) > 0; at += n)
+		crypto_hash_sha256_update(&state, chunk, (size_t)n);
+	if (rc == 0 && (n < 0 || lseek(to, 0, SEEK_SET) < 0))
+		rc = err_errno(e, ERR_FAILED, "cannot read what was unpacked of '%s'", want->name);
+	if (rc < 0)
+		return rc;
+	crypto_hash_sha256_final(&state, h);
+	sodium_bin2hex(ret, 65, h, sizeof(h));
+	close(*fd);
+	*fd = take_fd(&to);
+	return 0;
+}
+
+/* What the file is going to be, before it is: a file without its record would not be ours. */
+static int record_sums(struct hand *h, const char *record, const char *archive, const char *file, struct err *e)
+{
+	AUTO_BUF struct buf text = { 0 };
+	const char *const args[] = { record, NULL };
+	buf_init(&text, 256);
+	buf_addf(&text, "archive=%s\nfile=%s\n", archive, file);
+	return step_script_in(h, "record-set", args, &text, false, 60, e);
+}
+
 static int artifact_apply(const struct step *s, struct hand *h, struct err *e)
 {
 	const struct artifact_arg *a = arg_of(s);
@@ -98,6 +190,11 @@ static int artifact_apply(const struct step *s, struct hand *h, struct err *e)
 	if (!want)
 		return err_set(e, ERR_BUG, "no artifact '%s'", a->what);
 	int rc = artifact_open(h->view.artifacts, want, show_progress, h, &fd, e);
+	char file[65] = "";
+	if (rc == 0 && a->member)
+		rc = unpack(want, a->member, &fd, file, e);
+	if (rc == 0 && a->member)
+		rc = record_sums(h, a->claim, want->sha256, file, e);
 	if (rc < 0)
 		return rc;
 	struct upload u = {
@@ -105,7 +202,7 @@ static int artifact_apply(const struct step *s, struct hand *h, struct err *e)
 		.mode = a->mode,
 		.in_fd = fd,
 		.in_file = true,
-		.sha256 = want->sha256,
+		.sha256 = a->member ? file : want->sha256,
 		.remember = true,
 		.keep_previous = a->keep_previous,
 		.flags = CMD_SUDO,
@@ -118,8 +215,10 @@ static int artifact_apply(const struct step *s, struct hand *h, struct err *e)
 static int artifact_undo(const struct step *s, struct hand *h, struct err *e)
 {
 	char room[STEP_PATH_MAX];
-	const char *const args[] = { artifact_path(arg_of(s), &h->view, room), "", NULL };
-	return step_script(h, "file-remove", args, 60, e);
+	const struct artifact_arg *a = arg_of(s);
+	const char *const args[] = { artifact_path(a, &h->view, room), "", NULL }, *const record[] = { a->claim, NULL };
+	int rc = step_script(h, "file-remove", args, 60, e);
+	return rc < 0 || !a->member ? rc : step_script(h, "record-set", record, 60, e);
 }
 
 const struct step_ops artifact_ops = {

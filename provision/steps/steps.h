@@ -110,6 +110,9 @@ struct artifact_arg {
 	const char *path;		/* as file_arg's; "{artifact}" at its end is the file's own name */
 	unsigned mode;
 	const char *claim;		/* the record that makes it ours; never NULL */
+	/* The artifact is a packed tar, and the file is its member of this name, in whatever folder. Then the record is
+	 * this row's own: it holds both sums. NULL: the file is the artifact. */
+	const char *member;
 	bool keep_previous;		/* the file before this one stays beside it as PATH.previous */
 };
 extern const struct step_ops artifact_ops;

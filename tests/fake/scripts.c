@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/fake/scripts.h"
 
+#include "tests/fake/cluster.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +83,13 @@ static bool marked(const struct fake_file *f)
 static int answer_file(struct fake_host *h, const char *about, struct buf *value)
 {
 	struct fake_file *f = fake_file_get(h, about);
+	const char *share = f ? NULL : fake_get(h, "share", about);
+	char uid[16], gid[16], volume[256];
+	snprintf(volume, sizeof(volume), "%.*s", share ? (int)(strrchr(about, '/') - about) : 0, about);
+	if (share && fake_mount_get(h, volume) && sscanf(share, "%15s %15s", uid, gid) == 2) {
+		buf_addf(value, "type=d\nmode=750\nuid=%s\ngid=%s\nsize=0\nctime_ns=0", uid, gid);
+		return 1;
+	}
 	if (!f)
 		return 0;
 	const char *root = strcmp(f->owner, "root:root") == 0 ? "0" : "1000";
@@ -330,7 +339,8 @@ const struct fake_question node_questions[] = {
 	{ "mount", answer_mount },     { "fstab", answer_fstab },   { "free", answer_free },
 	{ "exports", answer_exports }, { "listen", answer_listen }, { "firewall", answer_firewall },
 	{ "clock", answer_clock },     { "blk", answer_blk },       { "iface", answer_iface },
-	{ "node", answer_node },       { NULL, NULL },
+	{ "node", answer_node },       { "api", fake_answer_api },  { "secret", fake_answer_secret },
+	{ NULL, NULL },
 };
 
 /* ---- scripts */
@@ -714,6 +724,13 @@ SCRIPT(disk_format)
 	return 0;
 }
 
+static void forget_all(struct fake_host *h, const char *space)
+{
+	for (size_t i = h->npairs; i-- > 0;)
+		if (strcmp(h->pairs[i].space, space) == 0)
+			fake_unset(h, space, h->pairs[i].key);
+}
+
 SCRIPT(disk_wipe)
 {
 	(void)out;
@@ -726,6 +743,7 @@ SCRIPT(disk_wipe)
 	if (p)
 		fake_block_remove(h, p->path);
 	fake_str(&fake_block_get(h, c->argv[0])->pttype, NULL);
+	forget_all(h, "share");
 	return 0;
 }
 
@@ -920,13 +938,6 @@ SCRIPT(k3s_token)
 	return !same;
 }
 
-static void forget_all(struct fake_host *h, const char *space)
-{
-	for (size_t i = h->npairs; i-- > 0;)
-		if (strcmp(h->pairs[i].space, space) == 0)
-			fake_unset(h, space, h->pairs[i].key);
-}
-
 SCRIPT(k3s_uninstall)
 {
 	(void)out;
@@ -942,6 +953,7 @@ SCRIPT(k3s_uninstall)
 	for (size_t i = h->nfiles; i-- > 0;)
 		if (strncmp(h->files[i].path, K3S_SERVER "/", sizeof(K3S_SERVER)) == 0)
 			fake_file_remove(h, h->files[i].path);
+	fake_cluster_clear(h);
 	forget_all(h, "k3s");
 	forget_all(h, "member");
 	forget_all(h, "password");
@@ -976,6 +988,17 @@ const struct fake_script node_scripts[] = {
 	{ "k3s-member", k3s_member, false },
 	{ "k3s-backup", k3s_backup, false },
 	{ "k3s-token", k3s_token, false },
+	{ "kube-put", fake_kube_put, false },
+	{ "kube-take", fake_kube_take, false },
+	{ "kube-claim", fake_kube_claim, false },
+	{ "class-default", fake_class_default, false },
+	{ "release-put", fake_release_put, false },
+	{ "release-take", fake_release_take, false },
+	{ "grafana-password", fake_grafana_password, false },
+	{ "share-dirs", fake_share_dirs, false },
+	{ "share-remove", fake_share_remove, false },
+	{ "record-set", fake_record_set, false },
+	{ "rancher-clean", fake_rancher_clean, false },
 	{ NULL, NULL, false },
 };
 

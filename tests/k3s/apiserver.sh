@@ -186,7 +186,7 @@ cmd_start() {
 		--authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction \
 		--service-account-issuer https://kubernetes.default.svc --service-account-key-file "$PWD/pki/accounts.pub" \
 		--service-account-signing-key-file "$PWD/pki/accounts.key" --service-cluster-ip-range 10.43.0.0/16
-	wait_for 120 kube-apiserver "the API server is ready" api_ready
+	wait_for 400 kube-apiserver "the API server is ready" api_ready
 	spawn kube-controller-manager "$bin/kube-controller-manager" --kubeconfig "$PWD/run/controller.kubeconfig" \
 		--port 0 --secure-port 0 --leader-elect=false --use-service-account-credentials=false \
 		--service-account-private-key-file "$PWD/pki/accounts.key" --root-ca-file "$PWD/pki/server-ca.crt" \

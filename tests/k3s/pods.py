@@ -4,7 +4,7 @@
 
 Pods are bound to a Ready node that their node selector and affinity by name allow; after DELAY seconds
 they run, a job's succeed. A deleted pod goes away. The file DIR/pods-delay changes DELAY.
-A pod with the annotation "tests/stuck" stays Pending, with the annotation's text as the reason.
+A claim of a class without provisioner gets a volume that fits when a pod uses it. A pod with the annotation "tests/stuck" stays Pending, with the annotation's text as the reason.
 """
 import http.client
 import json
@@ -70,6 +70,55 @@ def fits(pod, node):
     return not names or node["metadata"]["name"] in names
 
 
+def quantity(text):
+    units = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
+    return int(text[:-2]) * units[text[-2:]] if text[-2:] in units else int(text)
+
+
+def volume_for(claim):
+    """The volume that a claim of a class without provisioner gets: the scheduler's part of it is to choose."""
+    spec = claim["spec"]
+    labels = spec.get("selector", {}).get("matchLabels", {})
+    for pv in sorted(ask("GET", "/api/v1/persistentvolumes")[1].get("items", []), key=lambda v: v["metadata"]["name"]):
+        have = pv["metadata"].get("labels", {})
+        if (
+            pv["status"].get("phase") == "Available"
+            and not pv["spec"].get("claimRef")
+            and pv["spec"].get("storageClassName", "") == spec.get("storageClassName", "")
+            and all(have.get(k) == v for k, v in labels.items())
+            and set(spec["accessModes"]) <= set(pv["spec"]["accessModes"])
+            and quantity(pv["spec"]["capacity"]["storage"]) >= quantity(spec["resources"]["requests"]["storage"])
+        ):
+            return pv
+    return None
+
+
+def unbound(pod):
+    """Why the pod's claims are not all bound; None when they are. A volume that fits is given to its claim."""
+    why = None
+    for volume in pod["spec"].get("volumes", []):
+        name = volume.get("persistentVolumeClaim", {}).get("claimName")
+        if not name:
+            continue
+        where = f"/api/v1/namespaces/{pod['metadata']['namespace']}/persistentvolumeclaims/{name}"
+        status, claim = ask("GET", where)
+        if status != 200:
+            return f'0/1 nodes are available: persistentvolumeclaim "{name}" not found.'
+        if claim.get("status", {}).get("phase") == "Bound":
+            continue
+        pv = volume_for(claim)
+        if pv is None:
+            why = "0/1 nodes are available: 1 node(s) didn't find available persistent volumes to bind."
+            continue
+        meta = claim["metadata"]
+        ref = {k: meta[k] for k in ("namespace", "name", "uid")}
+        ref.update(kind="PersistentVolumeClaim", apiVersion="v1")
+        ask("PATCH", f"/api/v1/persistentvolumes/{pv['metadata']['name']}", {"spec": {"claimRef": ref}},
+            "application/strategic-merge-patch+json")
+        why = why or "its volumes are being bound"
+    return why
+
+
 def path(pod):
     m = pod["metadata"]
     return f"/api/v1/namespaces/{m['namespace']}/pods/{m['name']}"
@@ -115,6 +164,12 @@ def step(number):
         elif pod["status"]["phase"] != "Pending" or "tests/stuck" in meta["annotations"]:
             continue
         elif not where:
+            why = unbound(pod)
+            if why:
+                condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}
+                ask("PATCH", path(pod) + "/status", {"status": {"conditions": [condition]}},
+                    "application/strategic-merge-patch+json")
+                continue
             choice = sorted(n for n, node in nodes.items() if fits(pod, node))
             if choice:
                 target = {"apiVersion": "v1", "kind": "Node", "name": choice[number % len(choice)]}

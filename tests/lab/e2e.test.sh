@@ -166,7 +166,7 @@ ho3 True 192.168.0.106 v1.30.2+k3s1" 'kubectl with the context lists three Ready
 	kubectl config delete-context powerstack >/dev/null
 	unit_starts >"$work/starts.1"
 	watch
-	to_json context deploy
+	to_json context deploy "${parts[@]}"
 	is "$rc $(json context .changed) $(json context .failed)" '0 1 0' 'a lost context is the only thing to change'
 	watched 'a deploy that enters the key'
 	unit_starts >"$work/starts.2"

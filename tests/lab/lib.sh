@@ -8,7 +8,7 @@ ps=$PWD/out/release/powerstack
 nodes=(ho1 ho2 ho3)
 
 # demo_config DIR: inventory, vault and password file for the running lab; kept when they fit it. Sets parts: what
-# deploy, verify and destroy are to be given, nothing when they can do all, the base alone when the lab has
+# deploy, verify and destroy are to be given: all but the applications, and the base alone when the lab has
 # no cluster.
 demo_config() {
 	local dir=$1
@@ -35,7 +35,7 @@ demo_config() {
 	fi
 	"${vault[@]}" get token >/dev/null 2>&1 || head -c 32 /dev/urandom | base64 | tr -d '+/=\n' | "${vault[@]}" set token
 	# shellcheck disable=SC2034 # read by those who source this
-	if [ -n "$LAB_MIRROR" ]; then parts=(); else parts=(prereq disk nfs exporter); fi
+	if [ -n "$LAB_MIRROR" ]; then parts=(prereq k3s disk nfs exporter); else parts=(prereq disk nfs exporter); fi
 }
 
 # run_ps DIR ARG...: powerstack with that configuration

@@ -22,8 +22,10 @@ provision/checks/secrets.c	compared with what a host's process list shows
 provision/engine/tmpl.c		into a file for a node, which travels through stdin
 provision/recipes/k3s.c		into the token file, which travels through stdin
 provision/recipes/k3s_change.c	into the request that gives the cluster another token, through stdin; the rest looks at its form
+provision/recipes/monitoring.c	to the script that gives Grafana its password, through stdin
 provision/remote/command.c	to the remote command's stdin, the sudo password before it
 provision/remote/login.c	to libssh, as the login password
+provision/steps/kube.c		into the manifest of a Secret, which travels through stdin
 ROWS
 bad=0
 for f in $(find base inventory vault provision exporter cli -name '*.[ch]' -exec grep -l 'secret_expose' {} + | sort); do

@@ -94,7 +94,8 @@ static void scene_open(const struct wish *w)
 	cr_assert_eq(secret_new(entries, strlen(entries), &plain, &e), 0);
 	cr_assert_eq(vault_new("vault.yml", plain, &s.vault, &e), 0, "%s", e.msg);
 	secret_free(plain);
-	s.options = (struct artifact_options){ .offline = true, .cache_dir = s.dir };
+	static const char *const k3s_alone[] = { "k3s", NULL };
+	s.options = (struct artifact_options){ .offline = true, .cache_dir = s.dir, .parts = k3s_alone };
 	cr_assert_eq(artifacts_open(s.inv, &s.options, &s.artifacts, &e), 0, "%s", e.msg);
 	cr_assert_eq(artifacts_lock(s.artifacts, &e), 0, "%s", e.msg);
 }

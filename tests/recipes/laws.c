@@ -106,6 +106,7 @@ static int walk(const struct law_world *w, struct fake_net *net, enum walk walk,
 		.open = fake_open,
 		.open_ctx = net,
 		.recipes = w->recipes,
+		.parts = w->parts,
 		.artifacts = w->artifacts,
 		.purge = walk == WALK_DESTROY ? w->purge : NULL,
 		.diff = diff,
@@ -289,7 +290,7 @@ int law_cut_deploy(const struct law_world *w, struct err *e)
 	for (unsigned k = 0; was_cut; k++) {
 		AUTO_NET net = w->bare(w->ctx);
 		AUTO_NET down = w->bare(w->ctx);
-		AUTO_FREE char *before = dump(net);
+		AUTO_FREE char *before = dump(down);
 		AUTO_REPORT r = { 0 };
 		MUST(cut_at(w, net, WALK_DEPLOY, k, &was_cut, e));
 		MUST(walk(w, net, WALK_DEPLOY, false, NULL, &r, e));
@@ -341,6 +342,14 @@ static int foreign_step(const struct law_world *w, size_t host, const struct rec
 	return 0;
 }
 
+static bool in_parts(const struct law_world *w, const char *part)
+{
+	for (const char *const *p = w->parts; p && *p; p++)
+		if (strcmp(*p, part) == 0)
+			return true;
+	return !w->parts;
+}
+
 int law_foreign(const struct law_world *w, struct err *e)
 {
 	for (size_t h = 0; w->make_foreign && h < w->inv->nhosts; h++) {
@@ -348,7 +357,7 @@ int law_foreign(const struct law_world *w, struct err *e)
 			const struct recipe *r = w->recipes[i];
 			for (size_t k = 0; k < r->nsteps; k++) {
 				const struct step *s = &r->steps[k];
-				if ((r->roles & w->inv->hosts[h].roles) &&
+				if (in_parts(w, r->part) && (r->roles & w->inv->hosts[h].roles) &&
 				    !(r->but_roles & w->inv->hosts[h].roles) &&
 				    (!s->when || s->when(w->inv, &w->inv->hosts[h])))
 					MUST(foreign_step(w, h, r, s, e));

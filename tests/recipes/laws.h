@@ -19,6 +19,7 @@ struct law_world {
 	const struct vault *vault;			/* may be NULL */
 	struct artifacts *artifacts;			/* may be NULL */
 	const struct recipe *const *recipes;
+	const char *const *parts;			/* of the walks; NULL: all */
 	const struct purge *purge;			/* for destroy; may be NULL */
 	/* Bare machines, as they come from the shop; the law frees them. */
 	struct fake_net *(*bare)(void *ctx);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The laws over every row of the product's own recipes, and what the rows find wrong. */
+#include <archive.h>
+#include <archive_entry.h>
 #include <criterion/criterion.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -12,7 +14,7 @@
 #include "provision/checks/checks.h"
 #include "provision/provision.h"
 #include "provision/recipes/recipes.h"
-#include "provision/steps/steps.h"
+#include "provision/steps/cluster.h"
 #include "tests/fake/scripts.h"
 #include "tests/recipes/laws.h"
 
@@ -38,6 +40,9 @@ static const char text[] =
 	"    ansible_user: ubuntu\n"
 	"    k3s_version: v1.30.2+k3s1\n"
 	"    token: \"{{ ansible_vault.token }}\"\n"
+	"    bootstrapPassword: \"{{ ansible_vault.bootstrapPassword }}\"\n"
+	"    rancher_tls: external\n"
+	"    grafana_admin_password: \"{{ ansible_vault.grafanaAdminPassword }}\"\n"
 	"    nfs_network: 192.168.0.0/24\n"
 	"    export_path: /mnt/data\n";
 
@@ -45,7 +50,9 @@ static const char text[] =
 #define PASSWORD "planted \\\"pass\\\" 9Qv"	/* as the vault's text has it */
 #define PASSWORD_YAML "planted \\\"pass\\\" 9Qv"	/* as the exporter's configuration has it */
 #define TOKEN "planted-token-7Jw4"
-static const char *const secrets[] = { TOKEN, USER, PASSWORD_YAML, NULL };
+#define GRAFANA "planted-grafana-5Tb"
+static const char *const secrets[] = { TOKEN, USER, PASSWORD_YAML, GRAFANA, NULL };
+static const char *const app_secrets[] = { GRAFANA, NULL };
 
 static struct inventory *inv;
 static struct artifacts *artifacts;
@@ -54,12 +61,31 @@ static struct artifact_options options = { .offline = true };
 static char release[] = "/dev/shm/powerstack-release.XXXXXX";
 static struct vault *vault;
 
+/* A release of helm as it is packed. */
+static void pack_helm(const char *path)
+{
+	struct archive *tar = archive_write_new();
+	struct archive_entry *entry = archive_entry_new();
+	cr_assert_eq(archive_write_set_format_ustar(tar), ARCHIVE_OK);
+	cr_assert_eq(archive_write_add_filter_gzip(tar), ARCHIVE_OK);
+	cr_assert_eq(archive_write_open_filename(tar, path), ARCHIVE_OK);
+	archive_entry_set_pathname(entry, "linux-amd64/helm");
+	archive_entry_set_filetype(entry, AE_IFREG);
+	archive_entry_set_perm(entry, 0755);
+	archive_entry_set_size(entry, 9);
+	cr_assert_eq(archive_write_header(tar, entry), ARCHIVE_OK);
+	cr_assert_eq(archive_write_data(tar, "some helm", 9), 9);
+	archive_entry_free(entry);
+	cr_assert_eq(archive_write_free(tar), ARCHIVE_OK);
+}
+
 static void begin(void)
 {
 	struct err e = { 0 };
 	struct problems ps = { 0 };
 	struct secret *plain = NULL;
-	static const char *const files[] = { "k3s", "k3s-airgap-images-amd64.tar.zst" };
+	static const char *const files[] = { "k3s", "k3s-airgap-images-amd64.tar.zst", "kube-prometheus-stack-88.5.3.tgz",
+					     "cert-manager-v1.17.2.tgz", "rancher-2.11.3.tgz" };
 	char path[200], whole[sizeof(text) + 200];
 	cr_assert(mkdtemp(release));
 	for (size_t i = 0; i < COUNT(files); i++) {
@@ -67,6 +93,8 @@ static void begin(void)
 		FILE *f = fopen(path, "w");
 		cr_assert(f && fputs(files[i], f) >= 0 && fclose(f) == 0);
 	}
+	snprintf(path, sizeof(path), "%s/helm-v4.2.4-linux-amd64.tar.gz", release);
+	pack_helm(path);
 	snprintf(path, sizeof(path), "%s/inventory.yml", release);
 	snprintf(whole, sizeof(whole), "%s    airgap_dir: %s\n    kubeconfig: %s/kubeconfig\n", text, release,
 		 release);
@@ -75,7 +103,8 @@ static void begin(void)
 		fprintf(stderr, "%u:%u %s\n", ps.v[i].line, ps.v[i].column, ps.v[i].text);
 	problems_free(&ps);
 	cr_assert_eq(rc, 0, "%s", e.msg);
-	static const char entries[] = "token: " TOKEN "\nbmcUser: " USER "\nbmcPassword: \"" PASSWORD "\"\n";
+	static const char entries[] = "token: " TOKEN "\nbmcUser: " USER "\nbmcPassword: \"" PASSWORD "\"\n"
+				     "grafanaAdminPassword: " GRAFANA "\nbootstrapPassword: planted-first-8Lm\n";
 	cr_assert_eq(secret_new(entries, sizeof(entries) - 1, &plain, &e), 0);
 	cr_assert_eq(vault_new("vault.yml", plain, &vault, &e), 0, "%s", e.msg);
 	secret_free(plain);
@@ -124,6 +153,29 @@ static bool make_foreign(void *ctx, struct fake_host *h, const struct recipe *r,
 		static const char mine[] = "contexts:\n- name: powerstack\n  context: {cluster: mine, user: me}\n";
 		struct err e = { 0 };
 		cr_assert_eq(file_replace(inv->kubeconfig, 0600, mine, sizeof(mine) - 1, &e), 0, "%s", e.msg);
+	} else if (!fake_get(h, "k3s", "version") &&
+		   (s->ops == &kube_ops || s->ops == &kube_secret_ops || s->ops == &release_ops)) {
+		return false; /* without a cluster nothing is in it */
+	} else if (s->ops == &kube_ops) {
+		struct kube_object objects[KUBE_OBJECTS_MAX];
+		char object[KUBE_PATH_MAX];
+		((const struct kube_arg *)s->arg)->objects(inv, objects);
+		if (objects[0].shared)
+			return false;
+		kube_path(&objects[0], object);
+		fake_set(h, "kube", object, "{\"metadata\":{\"labels\":{}}}");
+	} else if (s->ops == &kube_secret_ops) {
+		const struct kube_secret_arg *a = s->arg;
+		char key[200];
+		snprintf(key, sizeof(key), "%s/%s", a->ns(inv), a->name);
+		fake_set(h, "kube-secret", key, "mine");
+	} else if (s->ops == &release_ops) {
+		const struct release_arg *a = s->arg;
+		char key[200];
+		snprintf(key, sizeof(key), "%s/%s", a->ns(inv), a->name);
+		fake_set(h, "helm", key, "3 deployed -");
+	} else if (s->ops == &share_ops) {
+		fake_file_put(h, "/mnt/data/grafana", 'f', "mine\n", 5, 0644, "root:root");
 	} else if (s->ops == &artifact_ops) {
 		fake_file_put(h, path, 'f', "mine\n", 5, 0755, "root:root");
 	} else if (s->ops == &blob_ops) {
@@ -175,7 +227,24 @@ static struct law_world world(void)
 static bool data_stays(void *ctx, const char *line)
 {
 	(void)ctx;
-	return strstr(line, " block /dev/sdd") != NULL;
+	return strstr(line, " block /dev/sdd") || strstr(line, " share /mnt/data/");
+}
+
+/* The parts that stand in a cluster, by themselves: it is there, and stays. */
+static const char *const base_parts[] = { "prereq", "k3s", "disk", "nfs", NULL };
+static const char *const app_parts[] = { "helm", "rancher", "monitoring", NULL };
+
+static struct fake_net *with_cluster(void *ctx)
+{
+	struct fake_net *net = bare(ctx);
+	struct report report = { 0 };
+	struct err e = { 0 };
+	const struct run_options o = { .open = fake_open, .open_ctx = net, .artifacts = artifacts, .parts = base_parts };
+	cr_assert_eq(provision_run(WALK_DEPLOY, inv, vault, &o, &report, &e), 0, "%s", e.msg);
+	cr_assert_eq(report_exit(&report, WALK_DEPLOY), 0);
+	report_clear(&report);
+	fake_net_rearm(net);
+	return net;
 }
 
 TestSuite(recipe_laws, .init = begin, .fini = end, .timeout = 600);
@@ -198,6 +267,39 @@ HOLDS(law_cut_deploy)
 HOLDS(law_cut_destroy)
 HOLDS(law_foreign)
 HOLDS(law_secrets)
+
+#define HOLDS_FOR_APPS(law)                                                 \
+	Test(recipe_laws, apps_##law)                                       \
+	{                                                                   \
+		struct law_world w = world();                               \
+		w.bare = with_cluster;                                      \
+		w.parts = app_parts;                                        \
+		w.secrets = app_secrets;                                    \
+		w.may_stay = data_stays;                                    \
+		struct err e = { 0 };                                       \
+		cr_assert_eq(law(&w, &e), 0, "%s", e.msg);                  \
+	}
+
+HOLDS_FOR_APPS(law_converges)
+HOLDS_FOR_APPS(law_check_tells)
+HOLDS_FOR_APPS(law_destroys)
+HOLDS_FOR_APPS(law_cut_deploy)
+HOLDS_FOR_APPS(law_cut_destroy)
+HOLDS_FOR_APPS(law_foreign)
+HOLDS_FOR_APPS(law_secrets)
+
+/* With --purge-data nothing at all stays. */
+Test(recipe_laws, apps_purged)
+{
+	static const struct purge purge = { .data = true };
+	struct law_world w = world();
+	struct err e = { 0 };
+	w.bare = with_cluster;
+	w.parts = app_parts;
+	w.purge = &purge;
+	cr_assert_eq(law_destroys(&w, &e), 0, "%s", e.msg);
+	cr_assert_eq(law_cut_destroy(&w, &e), 0, "%s", e.msg);
+}
 
 /* With the disk's serial typed, the disk is empty again, too. */
 Test(recipe_laws, wiping)

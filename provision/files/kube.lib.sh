@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What the scripts share that speak to the cluster, as its administrator on the control node. They come behind own.lib.sh.
+KUBECONFIG=/etc/rancher/k3s/k3s.yaml
+# what kubectl and helm remember is theirs, and of this boot
+KUBECACHEDIR=/run/powerstack-kube
+HELM_CACHE_HOME=$KUBECACHEDIR/helm HELM_CONFIG_HOME=$KUBECACHEDIR/helm HELM_DATA_HOME=$KUBECACHEDIR/helm
+export KUBECONFIG KUBECACHEDIR HELM_CACHE_HOME HELM_CONFIG_HOME HELM_DATA_HOME
+[ -d "$KUBECACHEDIR" ] || mkdir -m 0700 -- "$KUBECACHEDIR"
+
+k() { timeout -k 2 60 /usr/local/bin/k3s kubectl --cache-dir "$KUBECACHEDIR" --request-timeout=30s "$@"; }
+
+# tell TEXT: what is waited for, whenever it changes
+told=
+tell() {
+	[ "$1" != "$told" ] || return 0
+	told=$1
+	printf '%s\n' "$1" | tr -s '\n\t' '  ' | cut -c 1-300
+}
+# last LINES: the last line of a text
+last() { printf '%s\n' "$1" | sed -n '/./h;${g;p;}'; }
+
+# begin SECONDS: a time limit for everything that is waited for
+begin() { until=$(($(date +%s) + $1)) limit=$1; }
+left() {
+	left=$((until - $(date +%s)))
+	[ "$left" -gt 0 ]
+}
+
+await_api() {
+	[ -x /usr/local/bin/k3s ] && [ -f "$KUBECONFIG" ] || fail "this node has no K3s: 'powerstack deploy k3s' brings it"
+	while ! why=$(k get --raw /readyz 2>&1); do
+		why=$(last "$why")
+		left || fail "the API server is not ready after $limit s: $why"
+		tell "the API server: $why"
+		sleep 2
+	done
+}
+
+# gone RESOURCE NAMESPACE NAME: waits until there is no such object any more, and says what it waits for.
+gone() {
+	while :; do
+		rc=0
+		v=$(k get "$1" ${2:+-n "$2"} "$3" --ignore-not-found \
+			-o 'jsonpath={.metadata.name}|{.metadata.finalizers}|{range .status.conditions[?(@.status=="True")]}{.message}{" "}{end}' 2>&1) || rc=$?
+		if [ $rc = 0 ] && [ -z "$v" ]; then return 0; fi
+		case $v in *"the server doesn't have a resource type"*) return 0 ;; esac
+		if [ $rc = 0 ]; then
+			v=${v#*|}
+			v="$1 $3 is still being deleted (finalizers ${v%%|*} ${v#*|})"
+		else
+			v=$(last "$v")
+		fi
+		left || fail "after $limit s: $v"
+		tell "$v"
+		sleep 1
+	done
+}
+
+# remove RESOURCE NAMESPACE NAME: deletes it; no such object or no such kind is as good.
+remove() {
+	v=$(k delete "$1" ${2:+-n "$2"} "$3" --ignore-not-found --wait=false 2>&1) && return 0
+	case $v in *"the server doesn't have a resource type"*) return 0 ;; esac
+	fail "cannot delete $1 $3: $(last "$v")"
+}
+
+# ---- how workloads come up
+
+pods_path='{range .items[*]}{.metadata.name}|{.metadata.deletionTimestamp}|{.status.phase}|{range .status.containerStatuses[*]}{.ready},{.state.waiting.reason},{.state.waiting.message};{end}|{.status.conditions[?(@.type=="PodScheduled")].message}{"\n"}{end}'
+loads_path='{range .items[*]}{.kind}/{.metadata.name}|{.metadata.generation}|{.status.observedGeneration}|{.spec.replicas}{.status.desiredNumberScheduled}|{.status.readyReplicas}{.status.numberReady}|{.status.updatedReplicas}{.status.updatedNumberScheduled}{"\n"}{end}'
+
+# event_of NAMESPACE NAME: the newest warning about an object, in $v
+event_of() {
+	v=$(k get events -n "$1" --field-selector "involvedObject.name=$2,type=Warning" \
+		-o 'jsonpath={range .items[*]}{.lastTimestamp} {.reason}: {.message}{"\n"}{end}' 2>/dev/null | sort | sed -n '$p') || v=
+	v=${v#* }
+}
+
+# trouble_in NAMESPACE [KIND/NAME...]: in $why, what is not up in it, "" when all is; the named ones have to be there.
+trouble_in() {
+	why=
+	ns=$1
+	shift
+	if ! loads=$(k get deployments,statefulsets,daemonsets -n "$ns" -o "jsonpath=$loads_path" 2>&1); then
+		why=$(last "$loads")
+		return 0
+	fi
+	for want; do
+		case $nl$loads in *"$nl$want|"*) ;; *) why="there is no $want yet" && return 0 ;; esac
+	done
+	pods=$(k get pods -n "$ns" -o "jsonpath=$pods_path" 2>/dev/null) || pods=
+	old=$IFS
+	IFS=$nl
+	for l in $pods; do
+		IFS='|'
+		# shellcheck disable=SC2086
+		set -- $l
+		IFS=$nl
+		case ${3-} in
+		Succeeded) continue ;;
+		Running) case ${4-} in '' | *false,*) ;; *) continue ;; esac ;;
+		esac
+		[ -z "${2-}" ] || continue
+		IFS=$old
+		why="pod $1: ${3-}"
+		case ${4-} in
+		*false,[!,]*)
+			v=${4#*false,}
+			v=${v%%;*}
+			why="$why, ${v%%,*} ${v#*,}" ;;
+		*false,*) why="$why, not ready" ;;
+		*) [ -z "${5-}" ] || why="$why, $5" ;;
+		esac
+		event_of "$ns" "$1"
+		why="$why${v:+ ($v)}"
+		return 0
+	done
+	for l in $loads; do
+		IFS='|'
+		# shellcheck disable=SC2086
+		set -- $l
+		IFS=$nl
+		if [ "${3:-0}" -lt "${2:-0}" ]; then
+			why="$1 is not looked at yet by its controller"
+		elif [ "${4:-1}" -gt 0 ] && { [ "${5:-0}" -lt "${4:-1}" ] || [ "${6:-0}" -lt "${4:-1}" ]; }; then
+			why="$1: ${5:-0} of ${4:-1} ready, ${6:-0} up to date"
+		else
+			continue
+		fi
+		IFS=$old
+		event_of "$ns" "${1#*/}"
+		why="$why${v:+ ($v)}"
+		return 0
+	done
+	IFS=$old
+}

@@ -1,0 +1,262 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Helm's parts from end to end: the command, ssh, and real helm and kubectl on a node that is a world of its own on this
+# machine, against a real API server, with small charts that have the names, values and kinds of the real ones.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+top=$PWD
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+ps=${POWERSTACK:-$top/out/release/powerstack}
+
+if [ "${1-}" != inside ]; then
+	if [ "$(id -u)" != 0 ] || ! unshare --net --mount --pid --fork true 2>/dev/null; then
+		skip 'not root, or no namespaces here' 'applications against a real API server'
+		done_testing
+		exit
+	fi
+	if ! tests/k3s/apiserver.sh build >/dev/null || ! tests/k3s/clients.sh >/dev/null; then
+		skip 'API server, kubectl or helm cannot be had here' 'applications against a real API server'
+		done_testing
+		exit
+	fi
+	work=$(mktemp -d)
+	unshare --net --mount --pid --fork --kill-child --mount-proc "$0" inside "$work"
+	rc=$?
+	[ -z "${KEEP_LOGS-}" ] || cp -r "$work/logs" "$work/api/log" "$KEEP_LOGS"/
+	rm -rf "$work"
+	exit $rc
+fi
+
+# ---- inside: the API server, a mirror, a node with sshd
+work=$2
+chmod 0755 "$work"
+clients=$(tests/k3s/clients.sh)
+ip link set lo up
+export HOME=$work/home XDG_CACHE_HOME=$work/cache TERM=dumb KUBECACHEDIR=$work/kubecache
+mkdir -p "$HOME" "$work/logs" "$work/mirror"
+real_cache=$(dirname "$(dirname "$clients")")
+mkdir -p "$XDG_CACHE_HOME"
+ln -s "$real_cache" "$XDG_CACHE_HOME/powerstack.k8s"
+unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY SSH_AUTH_SOCK KUBECONFIG
+XDG_CACHE_HOME=$(dirname "$real_cache") tests/k3s/apiserver.sh start "$work/api" >&2 || exit 1
+trap 'tests/k3s/apiserver.sh stop "$work/api" now' EXIT
+echo 0.3 >"$work/api/pods-delay"
+python3 tests/helm/node.py "$work/api" ho1 192.168.0.104 >"$work/logs/node.log" 2>&1 &
+tests/helm/charts.sh "$work/mirror" "$clients/helm" || exit 1
+python3 tests/k3s/mirror.py "$work/mirror" >"$work/mirror.log" 2>&1 &
+kc() { "$clients/kubectl" --kubeconfig "$work/api/kubeconfig" "$@"; }
+
+# The node's files are its own; its processes and network are this world's.
+mount --make-rprivate /
+mkdir "$work/node"
+mount -t tmpfs none "$work/node"
+for d in /etc /var/lib; do
+	mkdir -p "$work/node/upper$d" "$work/node/work$d"
+	mount -t overlay overlay -o "lowerdir=$d,upperdir=$work/node/upper$d,workdir=$work/node/work$d" $d || exit 1
+done
+for d in /usr/local/bin /run /mnt; do mount -t tmpfs none "$d"; done
+mkdir -p /run/sshd /mnt/data /var/lib/rancher/k3s/server/manifests /etc/rancher/k3s
+cp "$work/api/kubeconfig" /etc/rancher/k3s/k3s.yaml
+# Grafana's pod runs nowhere: what is executed in it is done here.
+cat >/usr/local/bin/k3s <<EOF
+#!/bin/bash
+[ "\$1" != kubectl ] || shift
+for a; do
+	if [ "\$a" = exec ]; then
+		[ "\$($clients/kubectl get pods -n monitoring -l app.kubernetes.io/name=grafana -o 'jsonpath={.items[*].status.phase}')" = Running ] || {
+			echo 'error: unable to upgrade connection: pod does not exist' >&2
+			exit 1
+		}
+		printf '%s\n' "\$*" >>$work/exec.args
+		cat >$work/grafana.password
+		echo 'Admin password changed successfully'
+		exit
+	fi
+done
+exec $clients/kubectl "\$@"
+EOF
+chmod 755 /usr/local/bin/k3s
+ssh-keygen -q -t ed25519 -N '' -f "$work/key"
+ssh-keygen -q -t ed25519 -N '' -f "$work/host"
+cp "$work/key.pub" "$work/authorized"
+cat >"$work/sshd.conf" <<EOF
+Port 2222
+ListenAddress 127.0.0.1
+HostKey $work/host
+AuthorizedKeysFile $work/authorized
+StrictModes no
+UsePAM no
+PidFile /run/sshd.pid
+PermitRootLogin yes
+EOF
+/usr/sbin/sshd -f "$work/sshd.conf" -E "$work/logs/sshd.log" || exit 1
+echo "[127.0.0.1]:2222 $(cut -d' ' -f1,2 "$work/host.pub")" >"$work/known"
+for _ in $(seq 100); do
+	mirror=$(sed -n 's,^http://,&,p' "$work/mirror.log")
+	[ -z "$mirror" ] || break
+	sleep 0.05
+done
+
+# site [VAR...]: the inventory, with more variables
+site() {
+	{
+		printf '%s\n' 'k3s_cluster:' '  children:' '    server:' '      hosts:' \
+			'        127.0.0.1: { ansible_port: 2222, node_name: ho1, internal_ip: 192.168.0.104, external_ip: 127.0.0.1, disk_for_persistent_storage: /dev/disk/by-id/x }' \
+			'    agent: { hosts: {} }' '  vars:' '    ansible_user: root' "    ansible_ssh_private_key_file: $work/key" \
+			"    ssh_known_hosts_file: $work/known" '    nfs_network: 192.168.0.0/24' "    artifact_mirror: $mirror" \
+			"    kubeconfig: $work/kubeconfig" '    token: "{{ ansible_vault.token }}"' \
+			'    grafana_admin_password: "{{ ansible_vault.grafanaAdminPassword }}"'
+		for var; do printf '    %s\n' "$var"; done
+	} >"$work/inventory.yml"
+}
+# vault PASSWORD: of Grafana
+secret='planted "pass" $x 9Qv'
+vault() {
+	printf 'token: planted-token-7Jw4\ngrafanaAdminPassword: %s\n' "'$1'" |
+		"$ps" --vault "$work/vault.new" vault encrypt - -o "$work/vault.new" --key-cost interactive >"$work/err" 2>&1 &&
+		mv "$work/vault.new" "$work/vault.yml" || cat "$work/err" >&2
+}
+echo vault-password >"$work/vault.password"
+chmod 600 "$work/vault.password"
+export POWERSTACK_VAULT_PASSWORD_FILE=$work/vault.password
+run() { # run VERB ARG...: sets rc, out (JSON), err
+	"$ps" -i "$work/inventory.yml" --log-dir "$work/logs" --json "$@" >"$work/out" 2>"$work/err" </dev/null
+	rc=$?
+	out=$(cat "$work/out")
+	err=$(cat "$work/err")
+}
+changed() { jq -r '[.steps[] | select(.changed) | .step] | join(" ")' <<<"$out"; }
+trouble() { jq -r '.steps[] | select(.now != "present" and .now != "absent" or (.message | test("fail|after|cannot"))) | "\(.part)/\(.step): \(.message)"' <<<"$out"; }
+revisions() { kc get secrets -n monitoring -l owner=helm,name=monitoring -o jsonpath='{range .items[*]}{.metadata.labels.version}:{.metadata.labels.status} {end}'; }
+
+# Every object of every kind in every namespace, but for what comes and goes by itself.
+objects() {
+	kc api-resources --verbs=list -o name | grep -vE '^(events|events.events.k8s.io|leases.coordination.k8s.io|endpoints|endpointslices.*|controllerrevisions.apps|componentstatuses|apiservices.*|.*\.metrics\.k8s\.io)$' |
+		while read -r kind; do
+			kc get "$kind" -A --ignore-not-found -o "jsonpath={range .items[*]}$kind {.metadata.namespace} {.metadata.name}{'\n'}{end}"
+		done | grep -vE '^(secrets .* default-token|serviceaccounts )' | sort
+}
+# what K3s brings of its own
+kc apply -f - >/dev/null <<'EOF'
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: local-path, annotations: {storageclass.kubernetes.io/is-default-class: "true"}}
+provisioner: rancher.io/local-path
+EOF
+default_classes() { kc get sc -o jsonpath='{range .items[?(@.metadata.annotations.storageclass\.kubernetes\.io/is-default-class=="true")]}{.metadata.name} {end}'; }
+
+site
+vault "$secret"
+objects >"$work/objects.before"
+
+# ---- from nothing
+run deploy --check helm monitoring
+is "$rc" 4 "deploy --check has changes pending"
+is "$(jq -r '[.steps[] | select(.part != null) | .step] | length' <<<"$out")" 13 "of thirteen rows"
+run deploy helm monitoring
+is "$rc" 0 "helm and the monitoring stack are deployed"
+[ "$rc" = 0 ] || {
+	{ trouble; echo "$err"; tail -n 30 "$work/logs"/deploy-*.log; } | sed 's/^/# /'
+	done_testing
+	exit 1
+}
+is "$(changed)" "binary default-class class keep-default claim folders namespace volumes grafana-claim admin chart release password" "every row"
+is "$(/usr/local/bin/helm version --template '{{.Version}}')" "$("$clients/helm" version --template '{{.Version}}')" "helm is on the node"
+is "$(revisions)" "1:deployed " "the release has one revision"
+is "$(kc get pvc -n monitoring -o jsonpath='{range .items[*]}{.metadata.name}:{.spec.volumeName}:{.status.phase} {end}')" \
+	"nfs-pvc-alertmanager-alertmanager-monitoring-kube-prometheus-alertmanager-0:nfs-pv-alertmanager:Bound nfs-pvc-grafana:nfs-pv-grafana:Bound nfs-pvc-prometheus-prometheus-monitoring-kube-prometheus-prometheus-0:nfs-pv-prometheus:Bound " \
+	"each claim is bound to its volume"
+is "$(kc get svc -n monitoring -o jsonpath='{range .items[*]}{.metadata.name}:{.spec.type}:{.spec.ports[0].nodePort} {end}')" \
+	"monitoring-grafana:NodePort:30003 monitoring-kube-prometheus-alertmanager:NodePort:30004 monitoring-kube-prometheus-prometheus:NodePort:30002 " \
+	"the services have their ports on the nodes"
+is "$(kc get prometheus -n monitoring -o jsonpath='{.items[0].spec.scrapeInterval} {.items[0].spec.retention} {.items[0].spec.retentionSize}')" "10s 10d 46080MB" \
+	"Prometheus keeps what fits into its volume"
+is "$(default_classes)" "local-nfs " "there is one default storage class"
+is "$(kc get svc -n kube-system -o name)" "" "what K3s runs in its own process is not monitored"
+is "$(stat -c '%n %u:%g %a' /mnt/data/* | tr '\n' ' ')" "/mnt/data/alertmanager 1000:2000 750 /mnt/data/grafana 472:472 750 /mnt/data/prometheus 1000:2000 750 " \
+	"the folders have their owners"
+is "$(cat "$work/grafana.password")" "$secret" "Grafana got the password"
+is "$(kc get secret -n monitoring monitoring-grafana-admin -o jsonpath='{.data.admin-password}' | base64 -d)" "$secret" "the Secret has it"
+
+# ---- again
+run deploy helm monitoring
+is "$rc $(changed)" "0 " "a second deploy changes nothing"
+is "$(revisions)" "1:deployed " "and makes no revision"
+run deploy --check helm monitoring
+is "$rc" 0 "nothing is pending"
+
+# ---- no secret anywhere but in its Secret
+secrets_in() { grep -rlF -e 'planted "pass"' -e 'planted \\"pass' -e "$(printf %s "$secret" | base64)" "$@" 2>/dev/null; }
+is "$(secrets_in /var/lib /run /etc/rancher /mnt "$work/logs" "$work/exec.args")" "" "no secret is in a file of the node or in a log"
+kc get secrets -n monitoring -l owner=helm -o jsonpath='{range .items[*]}{.data.release}{"\n"}{end}' | base64 -d | base64 -d | gzip -dc >"$work/release.json"
+is "$(secrets_in "$work/release.json")" "" "nor in helm's record"
+like "$(cat "$work/release.json")" monitoring-grafana-admin "which names the Secret"
+
+# ---- one changed value
+site 'prometheus_scrape_interval: 15s'
+run deploy helm monitoring
+is "$rc $(changed)" "0 release" "one changed value is one row"
+is "$(revisions)" "1:superseded 2:deployed " "and one revision"
+is "$(kc get prometheus -n monitoring -o jsonpath='{.items[0].spec.scrapeInterval}')" "15s" "with the value"
+
+# ---- another password
+vault 'another one'
+run deploy helm monitoring
+is "$rc $(changed)" "0 admin password" "another password is no new revision"
+is "$(cat "$work/grafana.password")" "another one" "and Grafana has it"
+vault "$secret"
+run deploy helm monitoring
+
+# ---- what a run that was cut off leaves
+kc label secret -n monitoring sh.helm.release.v1.monitoring.v2 --overwrite status=pending-upgrade >/dev/null
+run deploy helm monitoring
+is "$rc $(changed)" "0 release" "a pending upgrade is repaired"
+like "$(revisions)" '(^| )[0-9]+:deployed $' "and deployed"
+kc label secret -n monitoring "$(kc get secrets -n monitoring -l owner=helm,status=deployed -o jsonpath='{.items[-1:].metadata.name}')" --overwrite status=failed >/dev/null
+run deploy helm monitoring
+is "$rc $(changed)" "0 release" "a failed one, too"
+kc get secrets -n monitoring -l owner=helm -o name | xargs "$clients/kubectl" --kubeconfig "$work/api/kubeconfig" delete -n monitoring >/dev/null
+run deploy helm monitoring
+is "$rc $(changed)" "0 release" "a release whose record is lost is taken over again"
+[ "$rc" = 0 ] || { trouble; echo "$err"; } | sed 's/^/# /'
+is "$(revisions)" "1:deployed " "as its first revision"
+
+# ---- a pod that does not come up
+echo x >"$work/stuck"
+site 'prometheus_scrape_interval: 20s'
+kc patch pv nfs-pv-grafana --type=merge -p '{"metadata":{"annotations":{"x":"y"}}}' >/dev/null
+echo data >/mnt/data/grafana/grafana.db
+
+# ---- destroyed by somebody else's hand: the volumes can be claimed again
+site
+kc delete pvc -n monitoring nfs-pvc-grafana --wait=false >/dev/null
+kc delete deployment -n monitoring monitoring-grafana >/dev/null
+for _ in $(seq 100); do
+	[ "$(kc get pv nfs-pv-grafana -o jsonpath='{.status.phase}')" != Released ] || break
+	sleep 0.1
+done
+is "$(kc get pv nfs-pv-grafana -o jsonpath='{.status.phase}')" Released "a volume without its claim is released"
+run deploy helm monitoring
+is "$rc $(changed)" "0 volumes grafana-claim" "and made available again, with a claim"
+
+# ---- destroyed
+run destroy --yes monitoring
+is "$rc" 0 "the monitoring stack is destroyed"
+[ "$rc" = 0 ] || { trouble; echo "$err"; } | sed 's/^/# /'
+objects >"$work/objects.after"
+is "$(diff "$work/objects.before" "$work/objects.after")" "" "the API server has what it had before"
+is "$(default_classes)" "local-path " "K3s' storage class is the default again"
+is "$(cat /mnt/data/grafana/grafana.db)" data "the data is still there"
+is "$(find /var/lib/powerstack -type f | grep -v sum | sort | tr '\n' ' ')" "/var/lib/powerstack/helm " "no record of it is left"
+is "$(find /run -name 'powerstack-*' ! -name powerstack-kube ! -path '*/powerstack-kube/*')" "" "and nothing in /run"
+run destroy --yes monitoring
+is "$rc $(changed)" "0 " "a second destroy does nothing"
+run deploy helm monitoring
+is "$rc" 0 "deployed again"
+is "$(kc get pvc -n monitoring nfs-pvc-grafana -o jsonpath='{.spec.volumeName} {.status.phase}') $(cat /mnt/data/grafana/grafana.db)" "nfs-pv-grafana Bound data" "it finds its data"
+run destroy --yes --purge-data monitoring helm
+is "$rc" 0 "destroyed with its data"
+is "$(ls /mnt/data) $(ls /usr/local/bin)" " k3s" "which is gone, with helm"
+is "$(ls -A /var/lib/powerstack 2>/dev/null)" "" "and no record"
+done_testing
