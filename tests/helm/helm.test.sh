@@ -106,14 +106,15 @@ site() {
 			'    agent: { hosts: {} }' '  vars:' '    ansible_user: root' "    ansible_ssh_private_key_file: $work/key" \
 			"    ssh_known_hosts_file: $work/known" '    nfs_network: 192.168.0.0/24' "    artifact_mirror: $mirror" \
 			"    kubeconfig: $work/kubeconfig" '    token: "{{ ansible_vault.token }}"' \
-			'    grafana_admin_password: "{{ ansible_vault.grafanaAdminPassword }}"'
+			'    grafana_admin_password: "{{ ansible_vault.grafanaAdminPassword }}"' \
+			'    bootstrapPassword: "{{ ansible_vault.bootstrapPassword }}"'
 		for var; do printf '    %s\n' "$var"; done
 	} >"$work/inventory.yml"
 }
 # vault PASSWORD: of Grafana
 secret='planted "pass" $x 9Qv'
 vault() {
-	printf 'token: planted-token-7Jw4\ngrafanaAdminPassword: %s\n' "'$1'" |
+	printf 'token: planted-token-7Jw4\nbootstrapPassword: planted-first-8Lm\ngrafanaAdminPassword: %s\n' "'$1'" |
 		"$ps" --vault "$work/vault.new" vault encrypt - -o "$work/vault.new" --key-cost interactive >"$work/err" 2>&1 &&
 		mv "$work/vault.new" "$work/vault.yml" || cat "$work/err" >&2
 }
@@ -222,14 +223,9 @@ is "$rc $(changed)" "0 release" "a release whose record is lost is taken over ag
 [ "$rc" = 0 ] || { trouble; echo "$err"; } | sed 's/^/# /'
 is "$(revisions)" "1:deployed " "as its first revision"
 
-# ---- a pod that does not come up
-echo x >"$work/stuck"
-site 'prometheus_scrape_interval: 20s'
-kc patch pv nfs-pv-grafana --type=merge -p '{"metadata":{"annotations":{"x":"y"}}}' >/dev/null
 echo data >/mnt/data/grafana/grafana.db
-
 # ---- destroyed by somebody else's hand: the volumes can be claimed again
-site
+site 'prometheus_scrape_interval: 15s'
 kc delete pvc -n monitoring nfs-pvc-grafana --wait=false >/dev/null
 kc delete deployment -n monitoring monitoring-grafana >/dev/null
 for _ in $(seq 100); do
@@ -239,6 +235,7 @@ done
 is "$(kc get pv nfs-pv-grafana -o jsonpath='{.status.phase}')" Released "a volume without its claim is released"
 run deploy helm monitoring
 is "$rc $(changed)" "0 volumes grafana-claim" "and made available again, with a claim"
+[ "$rc" = 0 ] || { trouble; echo "$err"; } | sed 's/^/# /'
 
 # ---- destroyed
 run destroy --yes monitoring
@@ -259,4 +256,104 @@ run destroy --yes --purge-data monitoring helm
 is "$rc" 0 "destroyed with its data"
 is "$(ls /mnt/data) $(ls /usr/local/bin)" " k3s" "which is gone, with helm"
 is "$(ls -A /var/lib/powerstack 2>/dev/null)" "" "and no record"
+
+# ---- Rancher
+kc create namespace c-mine >/dev/null # of a user's, by a name like one of Rancher's
+kc apply -f - >/dev/null <<'EOF'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: helmchartconfigs.helm.cattle.io}
+spec:
+  group: helm.cattle.io
+  names: {kind: HelmChartConfig, listKind: HelmChartConfigList, plural: helmchartconfigs, singular: helmchartconfig}
+  scope: Namespaced
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+EOF
+objects >"$work/objects.before"
+site 'rancher_hostname: rancher.example.org'
+run deploy helm rancher
+is "$rc" 0 "cert-manager and Rancher are deployed"
+[ "$rc" = 0 ] || { trouble; echo "$err"; tail -n 5 "$work/logs"/deploy-*.log; } | sed 's/^/# /'
+is "$(kc get deployments -A -o jsonpath='{range .items[*]}{.metadata.name}:{.status.readyReplicas} {end}')" \
+	"cert-manager:1 cert-manager-cainjector:1 cert-manager-webhook:1 rancher:1 " "as many as one node takes"
+is "$(kc get ingress -n cattle-system -o jsonpath='{.items[*].spec.rules[*].host} {.items[*].metadata.annotations.cert-manager\.io/issuer}')" \
+	"rancher.example.org rancher" "its ingress has the name, and an issuer"
+is "$(kc get secret -n cattle-system bootstrap-secret -o jsonpath='{.data.bootstrapPassword}' | base64 -d)" "planted-first-8Lm" "the first password is the vault's"
+kc get secrets -A -l owner=helm -o jsonpath='{range .items[*]}{.data.release}{"\n"}{end}' | while read -r r; do base64 -d <<<"$r" | base64 -d | gzip -dc; done >"$work/release.json"
+is "$(grep -c planted-first "$work/release.json")" 0 "and in no values of helm's"
+run deploy helm rancher
+is "$rc $(changed)" "0 " "a second deploy changes nothing"
+site 'rancher_hostname: rancher.example.org' 'rancher_tls: external'
+run deploy helm rancher
+is "$rc $(changed)" "0 traefik release" "with TLS ended in front, Traefik is told, and the release changes"
+like "$(kc get helmchartconfigs -n kube-system traefik -o jsonpath='{.spec.valuesContent}')" 'trustedIPs: \["192.168.0.0/24"\]' "whom it may trust"
+
+# what Rancher makes by itself once it runs
+kc apply -f - >/dev/null <<'EOF'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: clusters.management.cattle.io}
+spec:
+  group: management.cattle.io
+  names: {kind: Cluster, listKind: ClusterList, plural: clusters, singular: cluster}
+  scope: Cluster
+  versions: [{name: v3, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: bundles.fleet.cattle.io}
+spec:
+  group: fleet.cattle.io
+  names: {kind: Bundle, listKind: BundleList, plural: bundles, singular: bundle}
+  scope: Namespaced
+  versions: [{name: v1alpha1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+EOF
+for ns in cattle-fleet-system fleet-local cluster-fleet-local-local-1a2b3c local p-4abcd; do kc create namespace "$ns" >/dev/null; done
+kc annotate namespace local p-4abcd default kube-system c-mine lifecycle.cattle.io/create.namespace-auth=true management.cattle.io/no-default-sa-token=true >/dev/null
+for ns in default kube-system c-mine; do
+	kc patch namespace $ns --type=merge -p '{"metadata":{"finalizers":["controller.cattle.io/namespace-auth"]}}' >/dev/null
+done
+for kind in clusters.management.cattle.io bundles.fleet.cattle.io; do kc wait --for=condition=Established crd/$kind --timeout=60s >/dev/null; done
+kc apply -f - >/dev/null <<'EOF'
+apiVersion: management.cattle.io/v3
+kind: Cluster
+metadata: {name: local, finalizers: [controller.cattle.io/cluster-agent]}
+---
+apiVersion: fleet.cattle.io/v1alpha1
+kind: Bundle
+metadata: {name: agent, namespace: fleet-local, finalizers: [fleet.cattle.io/bundle]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: cluster-owner-x, labels: {cattle.io/creator: norman}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: rb-x, namespace: c-mine, labels: {cattle.io/creator: norman}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: cattle-controllers, namespace: kube-system}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: rancher.cattle.io}
+webhooks:
+- name: rancher.cattle.io
+  failurePolicy: Fail
+  rules: [{apiGroups: ["*"], apiVersions: ["*"], resources: [namespaces, secrets, bundles], operations: ["*"]}]
+  clientConfig: {service: {namespace: cattle-system, name: rancher-webhook}}
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  timeoutSeconds: 1
+EOF
+run destroy --yes rancher
+is "$rc" 0 "Rancher and cert-manager are destroyed, though a webhook answers no more"
+[ "$rc" = 0 ] || { trouble; echo "$err"; tail -n 5 "$work/logs"/destroy-*.log; } | sed 's/^/# /'
+objects >"$work/objects.after"
+is "$(diff "$work/objects.before" "$work/objects.after")" "" "the API server has what it had before"
+is "$(kc get namespaces default kube-system c-mine -o jsonpath='{.items[*].metadata.finalizers}{.items[*].metadata.annotations}' | grep -o cattle)" "" "no namespace is marked any more"
+run destroy --yes rancher
+is "$rc $(changed)" "0 " "a second destroy does nothing"
 done_testing
