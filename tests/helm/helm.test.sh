@@ -127,7 +127,7 @@ run() { # run VERB ARG...: sets rc, out (JSON), err
 	out=$(cat "$work/out")
 	err=$(cat "$work/err")
 }
-changed() { jq -r '[.steps[] | select(.changed) | .step] | join(" ")' <<<"$out"; }
+changed() { jq -r '[.steps[] | select(.changed) | .step | sub("^[^/]*/"; "")] | join(" ")' <<<"$out"; }
 trouble() { jq -r '.steps[] | select(.now != "present" and .now != "absent" or (.message | test("fail|after|cannot"))) | "\(.part)/\(.step): \(.message)"' <<<"$out"; }
 revisions() { kc get secrets -n monitoring -l owner=helm,name=monitoring -o jsonpath='{range .items[*]}{.metadata.labels.version}:{.metadata.labels.status} {end}'; }
 
