@@ -247,8 +247,9 @@ static int fetch(struct fetch *f, int argc, char **argv, struct err *e)
 	for (int i = 0; i < argc; i++)
 		if (strv_push(&f->parts, argv[i]) < 0)
 			return err_set(e, ERR_MEMORY, "out of memory");
+	int r = job_default_parts(&f->parts, e);
 	f->options.parts = strv_get(&f->parts);
-	int r = artifacts_open(f->cli->inv, &f->options, &f->artifacts, e);
+	r = r < 0 ? r : artifacts_open(f->cli->inv, &f->options, &f->artifacts, e);
 	if (r < 0)
 		return r;
 	f->n = artifacts_count(f->artifacts);

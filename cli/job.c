@@ -106,6 +106,16 @@ int job_check_words(int argc, char **argv, const char *kind, struct err *e)
 	return 0;
 }
 
+int job_default_parts(struct strv *words, struct err *e)
+{
+	if (words->n > 0)
+		return 0;
+	for (const struct part *p = parts; p->name; p++)
+		if (!p->when_named && strv_push(words, p->name) < 0)
+			return err_set(e, ERR_MEMORY, "out of memory");
+	return 0;
+}
+
 static const char *host_name_at(const void *ctx, size_t i)
 {
 	return ((const struct inventory *)ctx)->hosts[i].name;
@@ -297,6 +307,8 @@ static int begin(struct job *job, enum walk w, int argc, char **argv, struct err
 {
 	struct cli *cli = job->cli;
 	int r = collect_words(job, argc, argv, e);
+	if (r == 0 && !job->verify && w != WALK_DESTROY)
+		r = job_default_parts(&job->words, e);
 	if (r < 0)
 		return r;
 	job->watcher = (struct watcher){ on_event, on_command, job };

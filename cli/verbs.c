@@ -192,8 +192,8 @@ const struct verb verbs[] = {
 	  .complete = "part", .examples = deploy_examples,
 	  .about = "Learns the state of every host, refuses before the first change when "
 		   "something in the way is not ours, then changes what differs and asks again "
-		   "whether it is as wanted. Without PART: every part, in the order of their "
-		   "dependencies. Running it again changes nothing; after an interruption it "
+		   "whether it is as wanted. Without PART: every part but those that must be named, in the "
+		   "order of their dependencies. Running it again changes nothing; after an interruption it "
 		   "continues from what is true.\n" },
 	{ "destroy", verb_destroy, "take away what deploy made", "[PART...]", 0, -1, destroy_opts,
 	  COUNT(destroy_opts), VERB_INVENTORY | VERB_VAULT | VERB_HOSTS | VERB_JSON,

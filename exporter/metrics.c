@@ -143,7 +143,7 @@ static const char *power_source(const struct subject *s, bool platform)
 
 	ledger_each(s->view->ledger, LEVEL_NODE, find_source, &f);
 	/* Kepler's word for it, here and only here. */
-	if (f.index >= 0 && s->view->sampler->v[f.index].ops->estimates)
+	if (f.index >= 0 && (size_t)f.index < s->view->sampler->n && s->view->sampler->v[f.index].ops->estimates)
 		return "estimator";
 	return f.index < 0 ? "none" : source_name(s, (unsigned)f.index);
 }

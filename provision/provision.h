@@ -40,6 +40,7 @@ extern const struct recipe *const recipes[];	/* NULL-terminated, in an order tha
 extern const struct check *const checks[];	/* NULL-terminated, by id */
 struct part {
 	const char *name, *summary;
+	bool when_named;	/* deploy and fetch without parts leave it out */
 };
 extern const struct part parts[];		/* name NULL at the end; contract.md's order */
 

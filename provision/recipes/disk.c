@@ -8,7 +8,7 @@
 static const struct mount_arg volume = {
 	MOUNT_DISK,
 	"btrfs",
-	"noatime,nofail,x-systemd.device-timeout=60s,x-systemd.before=nfs-server.service",
+	"noatime,nofail,x-systemd.device-timeout=300s,x-systemd.before=nfs-server.service",
 };
 
 static const struct step steps[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The recipes in an order that respects `after`, and the parts that users name. A new part: one file
- * beside this one, one row here. */
+ * beside this one, one row here. What has no check of verify yet is done when it is named, not by itself. */
 #include "provision/provision.h"
 #include "provision/recipes/recipes.h"
 
@@ -27,9 +27,9 @@ const struct part parts[] = {
 	{ "k3s", "the Kubernetes cluster, and its context in the operator's kubeconfig" },
 	{ "disk", "the control node's data disk: one partition, Btrfs, mounted" },
 	{ "nfs", "the data volume exported to the cluster and mounted on the others" },
-	{ "helm", "helm on the control node, which installs the applications" },
-	{ "rancher", "Rancher, behind cert-manager" },
-	{ "monitoring", "Prometheus, Grafana and Alertmanager, with their data on the data volume" },
+	{ "helm", "helm on the control node, which installs the applications; only when named", true },
+	{ "rancher", "Rancher, behind cert-manager; only when named", true },
+	{ "monitoring", "Prometheus, Grafana and Alertmanager, with their data on the data volume; only when named", true },
 	{ "exporter", "the energy exporter on every node" },
 	{ NULL, NULL },
 };

@@ -45,7 +45,7 @@ life_all() {
 		echo 'SKIPPED: the lab has no cluster; tests/lab/lab cluster-build says why'
 		return
 	}
-	local all uid rc
+	local all rc
 	bare
 	eval "$("$lab" env)"
 	cp "$dir/inventory.yml" "$dir/whole.yml"
@@ -111,13 +111,11 @@ ho3 k3s-agent/token" 'ho1 ho2 ho3'
 
 	# --- away with it, and a new one
 	cp "$dir/whole.yml" "$dir/inventory.yml"
-	uid=$(kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}')
 	run_ps "$dir" --json destroy --yes k3s >"$dir/life.json" 2>&1
 	result $? 'the cluster is destroyed'
 	run_ps "$dir" --json deploy prereq k3s >"$dir/life.json" 2>&1
 	result $? 'and deployed anew'
 	expect 3 "$(members | grep -c ' True .* v1.30.2+k3s1')" 'three nodes are Ready in it'
-	echo "     kube-system was $uid, is $(kubectl get namespace kube-system -o 'jsonpath={.metadata.uid}')"
 	converge deploy prereq k3s
 	result $? 'and nothing is left to change'
 }

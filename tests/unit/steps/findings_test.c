@@ -201,7 +201,7 @@ Test(findings, disk)
 }
 
 #define OURS { B, BLK("ours", "S7", "yes", "u-1", "") }
-#define OPTIONS "noatime,nofail,x-systemd.device-timeout=60s,x-systemd.before=nfs-server.service,x-powerstack"
+#define OPTIONS "noatime,nofail,x-systemd.device-timeout=300s,x-systemd.before=nfs-server.service,x-powerstack"
 #define LINE "n=1\nspec=UUID=u-1\ntype=btrfs\noptions=" OPTIONS
 #define MOUNTED { "mount:/mnt/data", "source=/dev/sdd1\ntype=btrfs\noptions=rw\nroot=/\nmajmin=0:40" }
 
