@@ -57,7 +57,8 @@ estimated() {
 		grep -q "^kepler_node_${c}_joules_total{.*source=\"trained_power_model\"} 0*[.0-9]*[1-9]" "$tmp/page" ||
 			{ echo "no $c"; return 1; }
 	done
-	! grep joules_total "$tmp/page" | grep -v '^#' | grep -v trained_power_model &&
+	# a workload's rows of all components, and of those that nothing measures or estimates, name no meter
+	! grep joules_total "$tmp/page" | grep -v '^#' | grep -v -e trained_power_model -e 'source=""' -e 'source="none"} 0$' &&
 		grep -q '^powerstack_exporter_energy_meters 0$' "$tmp/page" &&
 		grep -q 'kepler_node_info{.*components_power_source="estimator",platform_power_source="estimator"' "$tmp/page"
 }
@@ -185,7 +186,7 @@ test_that 'an unknown key is refused with its place' refuses "e.yml:1:44: unknow
 order() { "$exporter" --path.sysfs tests/fake/sysfs/intel-2s --once "$@" >"$tmp/page" 2>"$tmp/err"; }
 bad_order() { order --meters.components rapl-sysfs,redfish; [ $? = 2 ] && cat "$tmp/err" && grep -q "'redfish'" "$tmp/err"; }
 test_that 'an order of meters that names what cannot stand there is refused' bad_order
-no_order() { order --meters.components '' --interval 50ms && ! grep -q package_joules "$tmp/page"; }
+no_order() { order --meters.components '' --interval 50ms && ! grep package_joules "$tmp/page" | grep -v -e '^#' -e 'source="none"} 0$'; }
 test_that 'an empty order of meters means none' no_order
 printf 'interval: 200ms\nlog: {level: debug}\n' >"$tmp/e.yml"
 "$exporter" --web.listen-address 127.0.0.1:0 --path.sysfs tests/fake/sysfs/none --config.file "$tmp/e.yml" \
@@ -255,11 +256,16 @@ test_that 'the BMC is believed: 3.07 W are more than 3 J in 2 s' wait_for 10 at_
 rate() {
 	echo 'watts=200 user=monitor:geheim' >"$tmp/bmc"
 	sleep 1.5
-	a=$(value "$plat") && sleep 2 && b=$(value "$plat")
-	echo "$a to $b"
-	awk -v a="$a" -v b="$b" 'BEGIN { exit !(b - a > 360 && b - a < 460) }'
+	# On a busy machine an answer comes late, and its joules with it: measured again then.
+	for _ in 1 2 3 4; do
+		from=$(date +%s%N) && a=$(value "$plat") && sleep 2 && b=$(value "$plat") && to=$(date +%s%N)
+		echo "$a to $b in $(((to - from) / 1000000)) ms"
+		awk -v a="$a" -v b="$b" -v s="$((to - from))" 'BEGIN { j = 200 * s / 1e9; exit !(b - a > j * 0.9 && b - a < j * 1.15) }' &&
+			return
+	done
+	return 1
 }
-test_that '200 W are 400 J in 2 s, evenly between two answers' rate
+test_that '200 W are 200 J a second, evenly between two answers' rate
 test_that 'what is left of the platform is other' at_least "$other" 300
 one_connection() { cut -d' ' -f1 "$tmp/bmc.log" | sort -u | wc -l | grep -qx 1; }
 test_that 'one connection is kept for all requests' one_connection
