@@ -151,13 +151,13 @@ one lint make --no-print-directory lint
 unit
 race_all
 if [ $build_failed = 0 ]; then
-	for s in $(find tests -name '*.test.sh' ! -path 'tests/lab/*' ! -path 'tests/helm/*' | sort); do
+	for s in $(find tests -name '*.test.sh' ! -path 'tests/lab/*' | sort); do
 		suite "$s" 300
 	done
 	# The lab last and alone: emulated machines beside fuzz targets are several times slower.
 	fuzz_all
 	await_cluster_build
-	for s in tests/lab/*.test.sh tests/helm/*.test.sh; do
+	for s in tests/lab/*.test.sh; do
 		[ -e "$s" ] && suite "$s" 3000
 	done
 else

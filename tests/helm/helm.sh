@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Helm's parts from end to end: the command, ssh, and real helm and kubectl on a node that is a world of its own on this
 # machine, against a real API server, with small charts that have the names, values and kinds of the real ones.
+# Run by hand until all of it has been seen to pass: its cases of Rancher never were.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 top=$PWD
