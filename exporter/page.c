@@ -67,14 +67,6 @@ static int add_measured(const struct account *a, void *arg)
 	return 0;
 }
 
-static void add_sums(struct sums *to, const uint64_t uj[NCOMPONENTS][NMODES])
-{
-	for (size_t c = 0; c < NCOMPONENTS; c++) {
-		for (size_t m = 0; m < NMODES; m++)
-			to->uj[c][m] += uj[c][m];
-	}
-}
-
 static void list_party(struct sheet *sheet, enum works_level level, const struct party *p)
 {
 	const struct roster *roster = sheet->view->roster;
@@ -88,7 +80,7 @@ static void list_party(struct sheet *sheet, enum works_level level, const struct
 	bool known = w && (level == WORKS_PROCESSES || w->settled || w->gone || p->gone);
 
 	if (!known || p->replaced)
-		add_sums(&sheet->unlisted[level], p->uj);
+		uj_add(sheet->unlisted[level].uj, p->uj);
 	else
 		sheet->v[level][sheet->n[level]++] = (struct listed){ .party = p, .workload = w };
 }
@@ -125,11 +117,9 @@ static int by_pod(const void *a, const void *b)
 
 static void add_member(struct party *sum, const struct party *p)
 {
-	for (size_t c = 0; c < NCOMPONENTS; c++) {
-		for (size_t m = 0; m < NMODES; m++)
-			sum->uj[c][m] += p->uj[c][m];
+	uj_add(sum->uj, p->uj);
+	for (size_t c = 0; c < NCOMPONENTS; c++)
 		sum->step_uj[c] += p->step_uj[c];
-	}
 	for (size_t u = 0; u < NUSES; u++)
 		sum->use[u] += p->use[u];
 	sum->gone = sum->gone && p->gone;
@@ -178,7 +168,7 @@ static int sheet_make(struct sheet *sheet, struct err *e)
 		if (!sheet->v[i])
 			return err_set(e, ERR_MEMORY, "no memory for a page of %zu workloads",
 				       works_count(w, (enum works_level)i));
-		add_sums(&sheet->unlisted[i], works_retired(w, (enum works_level)i)->uj);
+		uj_add(sheet->unlisted[i].uj, works_retired(w, (enum works_level)i)->uj);
 	}
 	if (sheet->with_pods) {
 		size_t n = works_count(w, WORKS_WORKLOADS) + 1;
@@ -198,9 +188,9 @@ static int sheet_make(struct sheet *sheet, struct err *e)
 		sheet->v[WORKS_WORKLOADS][sheet->n[WORKS_WORKLOADS]++] =
 			(struct listed){ .party = &sheet->nobody, .workload = &workload_nobody };
 	} else {
-		add_sums(&sheet->unlisted[WORKS_WORKLOADS], rest->uj);
+		uj_add(sheet->unlisted[WORKS_WORKLOADS].uj, rest->uj);
 	}
-	add_sums(&sheet->unlisted[WORKS_PROCESSES], works_residual(w, WORKS_PROCESSES)->uj);
+	uj_add(sheet->unlisted[WORKS_PROCESSES].uj, works_residual(w, WORKS_PROCESSES)->uj);
 	return 0;
 }
 

@@ -179,11 +179,10 @@ void roster_retired(void *roster, const struct party *p)
 	struct pod *pod = pod_of(roster, w->pod_uid);
 
 	pod = pod ? pod : add_pod(roster, w->pod_uid);
-	for (size_t c = 0; pod && c < NCOMPONENTS; c++) {
-		for (size_t m = 0; m < NMODES; m++)
-			pod->rest.uj[c][m] += p->uj[c][m];
-	}
-	for (size_t u = 0; pod && u < NUSES; u++)
+	if (!pod)
+		return;
+	uj_add(pod->rest.uj, p->uj);
+	for (size_t u = 0; u < NUSES; u++)
 		pod->rest.use[u] += p->use[u];
 }
 

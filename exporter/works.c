@@ -239,9 +239,8 @@ static int add_mark(struct level *l, uint64_t key, size_t party, size_t *ret, st
 /* What `from` has goes to `to`; from is left empty. */
 static void merge(struct party *to, struct party *from)
 {
+	uj_add(to->uj, from->uj);
 	for (size_t c = 0; c < NCOMPONENTS; c++) {
-		for (size_t m = 0; m < NMODES; m++)
-			to->uj[c][m] += from->uj[c][m];
 		to->evidence[c] += from->evidence[c];
 		to->cpu_ns[c] += from->cpu_ns[c];
 	}
@@ -516,9 +515,8 @@ static int use_gpus(struct works *w, const struct tick *now, struct err *e)
 
 static void retire(struct level *l, const struct party *p)
 {
+	uj_add(l->retired.uj, p->uj);
 	for (size_t c = 0; c < NCOMPONENTS; c++) {
-		for (size_t m = 0; m < NMODES; m++)
-			l->retired.uj[c][m] += p->uj[c][m];
 		/* What it used is not for others to pay. */
 		l->lost[c] += p->evidence[c];
 		l->lost_cpu_ns[c] += p->cpu_ns[c];

@@ -57,6 +57,15 @@ struct sums {
 	uint64_t uj[NCOMPONENTS][NMODES];
 };
 
+/* Adds from's microjoules to to's. */
+static inline void uj_add(uint64_t to[NCOMPONENTS][NMODES], const uint64_t from[NCOMPONENTS][NMODES])
+{
+	for (size_t c = 0; c < NCOMPONENTS; c++) {
+		for (size_t m = 0; m < NMODES; m++)
+			to[c][m] += from[c][m];
+	}
+}
+
 /* By what energy is handed out. */
 enum attribute {
 	ATTRIBUTE_AUTO, /* by the best evidence there is */
