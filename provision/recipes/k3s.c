@@ -491,11 +491,9 @@ static int node_check(const struct step *s, const struct view *v, struct finding
 	facts_field(is, "why", why, sizeof(why));
 	facts_field(is, "version", version, sizeof(version));
 	facts_field(is, "ip", ip, sizeof(ip));
-	if (strcmp(ready, "True") != 0 && is_refused(is))
-		return found(ret, DRIFTED, "the node is not Ready: the servers know another password of it than "
-			     "/etc/rancher/node/password");
 	if (strcmp(ready, "True") != 0)
-		return found(ret, DRIFTED, "the node is not Ready: %s", why);
+		return found(ret, DRIFTED, "the node is not Ready: %s", is_refused(is) ?
+			     "the servers know another password of it than /etc/rancher/node/password" : why);
 	if (strcmp(version, v->inv->k3s_version) != 0)
 		return found(ret, DRIFTED, "the node runs %s instead of %s", version,
 			     v->inv->k3s_version);

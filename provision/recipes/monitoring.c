@@ -52,7 +52,7 @@ static int default_check(const struct step *s, const struct view *v, struct find
 	if (rc < 0)
 		return rc;
 	if (rc > 0)
-		return found(ret, DRIFTED, "it cannot be told yet: %.300s", why);
+		return kube_untold(v, "", LOCAL_PATH, why, ret, e);
 	const char *mark = obj_text(OBJ(is, "metadata", "annotations", "storageclass.kubernetes.io/is-default-class"));
 	if (strcmp(mark, "true") == 0)
 		return found(ret, DRIFTED, "local-path is the default class, too");

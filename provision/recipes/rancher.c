@@ -106,23 +106,6 @@ const struct recipe recipe_cert_manager = {
 
 /* ---- Rancher */
 
-static void rancher_ask(const struct step *s, const struct view *v, struct probe *p)
-{
-	(void)s;
-	(void)v;
-	probe_ask(p, "record", RANCHER);
-}
-
-static int rancher_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
-{
-	(void)s;
-	const char *is = NULL;
-	int rc = fact(v, &is, e, "record", RANCHER);
-	if (rc < 0)
-		return rc;
-	return is ? found(ret, PRESENT, "it is powerstack's") : found(ret, ABSENT, "nothing of it is recorded");
-}
-
 static int rancher_apply(const struct step *s, struct hand *h, struct err *e)
 {
 	(void)s;
@@ -139,9 +122,10 @@ static int rancher_undo(const struct step *s, struct hand *h, struct err *e)
 	return step_script(h, "rancher-clean", args, 1500, e);
 }
 
+static const struct claim_arg rancher_claim = { .record = RANCHER };
 static const struct step_ops rancher_claim_ops = {
-	.ask = rancher_ask,
-	.check = rancher_check,
+	.ask = claim_ask,
+	.check = claim_check,
 	.apply = rancher_apply,
 	.undo = rancher_undo,
 };
@@ -212,7 +196,7 @@ static const struct release_arg rancher_release = {
 
 static const struct step rancher_steps[NROWS] = {
 	[ROW_NAMESPACE] = { "namespace", "its namespace is there", &kube_ops, &rancher_namespace },
-	[ROW_CLAIM] = { "claim", "Rancher is powerstack's", &rancher_claim_ops, NULL },
+	[ROW_CLAIM] = { "claim", "Rancher is powerstack's", &rancher_claim_ops, &rancher_claim },
 	[ROW_BOOTSTRAP] = { "bootstrap", "its first password is in a Secret", &kube_secret_ops, &bootstrap,
 			    .flags = STEP_SECRET },
 	[ROW_TRAEFIK] = { "traefik", "Traefik trusts the proxy in front of it", &kube_ops, &traefik, .when = is_external },

@@ -109,7 +109,7 @@ static bool is_member(const char *path, const char *name)
 	return path && strcmp(slash ? slash + 1 : path, name) == 0;
 }
 
-static int copy_member(struct archive *tar, int to, const char *what, struct err *e)
+static int copy_member(struct archive *tar, int to, const char *what, crypto_hash_sha256_state *sum, struct err *e)
 {
 	char chunk[65536];
 	for (;;) {
@@ -118,6 +118,7 @@ static int copy_member(struct archive *tar, int to, const char *what, struct err
 			return 0;
 		if (n < 0)
 			return err_set(e, ERR_FAILED, "'%s' cannot be unpacked: %s", what, archive_error_string(tar));
+		crypto_hash_sha256_update(sum, (const unsigned char *)chunk, (size_t)n);
 		for (la_ssize_t done = 0; done < n;) {
 			ssize_t w = write(to, chunk + done, (size_t)(n - done));
 			if (w < 0)
@@ -128,7 +129,7 @@ static int copy_member(struct archive *tar, int to, const char *what, struct err
 }
 
 static int find_member(struct archive *tar, int from, int to, const struct artifact *want, const char *name,
-		       struct err *e)
+		       crypto_hash_sha256_state *sum, struct err *e)
 {
 	struct archive_entry *entry = NULL;
 	if (archive_read_support_format_tar(tar) != ARCHIVE_OK || archive_read_support_filter_gzip(tar) != ARCHIVE_OK ||
@@ -137,7 +138,7 @@ static int find_member(struct archive *tar, int from, int to, const struct artif
 	int rc;
 	while ((rc = archive_read_next_header(tar, &entry)) == ARCHIVE_OK)
 		if (archive_entry_filetype(entry) == AE_IFREG && is_member(archive_entry_pathname(entry), name))
-			return copy_member(tar, to, want->name, e);
+			return copy_member(tar, to, want->name, sum, e);
 	return rc == ARCHIVE_EOF ? err_set(e, ERR_FAILED, "'%s' holds no file '%s'", want->name, name) :
 				   err_set(e, ERR_FAILED, "'%s' cannot be unpacked: %s", want->name,
 					   archive_error_string(tar));
@@ -152,15 +153,12 @@ static int unpack(const struct artifact *want, const char *name, int *fd, char r
 		archive_read_free(tar);
 		return err_set(e, ERR_MEMORY, "out of memory");
 	}
-	int rc = find_member(tar, *fd, to, want, name, e);
-	archive_read_free(tar);
 	crypto_hash_sha256_state state;
-	unsigned char chunk[65536], h[crypto_hash_sha256_BYTES];
-	ssize_t n = 0;
+	unsigned char h[crypto_hash_sha256_BYTES];
 	crypto_hash_sha256_init(&state);
-	for (off_t at = 0; rc == 0 && (n = pread(to, chunk, sizeof(chunk), at)) > 0; at += n)
-		crypto_hash_sha256_update(&state, chunk, (size_t)n);
-	if (rc == 0 && (n < 0 || lseek(to, 0, SEEK_SET) < 0))
+	int rc = find_member(tar, *fd, to, want, name, &state, e);
+	archive_read_free(tar);
+	if (rc == 0 && lseek(to, 0, SEEK_SET) < 0)
 		rc = err_errno(e, ERR_FAILED, "cannot read what was unpacked of '%s'", want->name);
 	if (rc < 0)
 		return rc;

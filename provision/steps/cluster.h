@@ -18,6 +18,7 @@
 #define CONFIG_HASH_LEN 40
 /* In a manifest, where the hash of all of it belongs. */
 #define CONFIG_HASH_MARK "@config-hash@"
+void config_hash(const struct buf *text, char ret[static CONFIG_HASH_LEN + 1]);
 
 /* ---- objects made from one manifest, by server-side apply */
 struct kube_object {
@@ -63,6 +64,9 @@ struct claim_arg {
 	unsigned timeout_s;
 };
 extern const struct step_ops claim_ops;
+/* Its ask and check, for a part with an undo of its own: only the record counts. */
+void claim_ask(const struct step *s, const struct view *v, struct probe *p);
+int claim_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e);
 
 /* ---- a release of helm */
 struct release_arg {
@@ -108,6 +112,10 @@ extern const struct step_ops share_ops;
 
 /* The API's answer to PATH: *ret is NULL when there is nothing there. Returns as revision_of. The caller puts *ret. */
 int kube_fact(const struct view *v, const char *path, struct json_object **ret, char *why, size_t size, struct err *e);
+/* A check's answer where kube_fact returned 1: a deploy goes on, for K3s may be about to start; a destroy cannot. kind is
+ * "" or as "the release ". */
+int kube_untold(const struct view *v, const char *kind, const char *name, const char *why, struct finding *ret,
+		struct err *e);
 /* Is the component of K3s ("local-storage") switched off: "--disable traefik", "--disable=traefik" or a "disable" list in the
  * inventory's own text? */
 bool k3s_disables(const struct inventory *inv, const char *component);

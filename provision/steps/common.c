@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,13 @@ int fact(const struct view *v, const char **ret, struct err *e, const char *kind
 			       why ? why : "it was not asked");
 	*ret = value;
 	return 0;
+}
+
+void text_sum(const struct buf *text, char ret[static 65])
+{
+	unsigned char h[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256(h, (const unsigned char *)buf_str(text), text->len);
+	sodium_bin2hex(ret, 65, h, sizeof(h));
 }
 
 void join_lines(const char *list, char *ret, size_t size)

@@ -67,13 +67,6 @@ static int is_ours(const struct step *s, const struct view *v, const char *mark,
 	return rc;
 }
 
-static void sum(const struct buf *text, char ret[65])
-{
-	unsigned char h[crypto_hash_sha256_BYTES];
-	crypto_hash_sha256(h, (const unsigned char *)buf_str(text), text->len);
-	sodium_bin2hex(ret, 65, h, sizeof(h));
-}
-
 static const char *type_word(const char *type)
 {
 	static const char *const words[][2] = {
@@ -125,7 +118,7 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 	if (rc < 0)
 		return rc;
 	char want[65];
-	sum(&text, want);
+	text_sum(&text, want);
 	if (strcmp(want, have) != 0)
 		return found(ret, DRIFTED, "'%s' has other content", path);
 	if (strtoul(mode, NULL, 8) != a->mode)
@@ -151,7 +144,7 @@ static int file_apply(const struct step *s, struct hand *h, struct err *e)
 	if (rc < 0)
 		return rc;
 	char hash[65], mode[8];
-	sum(&text, hash);
+	text_sum(&text, hash);
 	snprintf(mode, sizeof(mode), "%04o", a->mode);
 	buf_addf(&in, "%s\n", hash);
 	if (buf_add(&in, buf_str(&text), text.len) < 0)

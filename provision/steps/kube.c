@@ -43,6 +43,13 @@ bool k3s_disables(const struct inventory *inv, const char *component)
 	       (config && strstr(config, "disable") && strstr(config, component));
 }
 
+int kube_untold(const struct view *v, const char *kind, const char *name, const char *why, struct finding *ret, struct err *e)
+{
+	if (v->destroying)
+		return err_set(e, ERR_FAILED, "cannot tell %s'%s': %s", kind, name, why);
+	return found(ret, DRIFTED, "it cannot be told yet: %.300s", why);
+}
+
 bool kube_is_ours(struct json_object *o)
 {
 	return strcmp(obj_text(OBJ(o, "metadata", "labels", "app.kubernetes.io/managed-by")), "powerstack") == 0;
@@ -75,10 +82,10 @@ static void kube_ask(const struct step *s, const struct view *v, struct probe *p
 	}
 }
 
-static void hash_of(const void *bytes, size_t len, char ret[CONFIG_HASH_LEN + 1])
+void config_hash(const struct buf *text, char ret[static CONFIG_HASH_LEN + 1])
 {
 	unsigned char h[CONFIG_HASH_LEN / 2];
-	crypto_generichash(h, sizeof(h), bytes, len, NULL, 0);
+	crypto_generichash(h, sizeof(h), (const unsigned char *)buf_str(text), text->len, NULL, 0);
 	sodium_bin2hex(ret, CONFIG_HASH_LEN + 1, h, sizeof(h));
 }
 
@@ -91,7 +98,7 @@ static int manifest(const struct kube_arg *a, const struct view *v, struct buf *
 	int rc = template_add(a->tmpl, a->names, v, &text, e);
 	if (rc < 0)
 		return rc;
-	hash_of(buf_str(&text), text.len, ret_hash);
+	config_hash(&text, ret_hash);
 	const char *from = buf_str(&text);
 	for (const char *at; (at = strstr(from, CONFIG_HASH_MARK)); from = at + sizeof(CONFIG_HASH_MARK) - 1) {
 		buf_add(ret, from, (size_t)(at - from));
@@ -150,10 +157,8 @@ static int kube_check(const struct step *s, const struct view *v, struct finding
 		int rc = kube_fact(v, path, &is, why, sizeof(why), e);
 		if (rc < 0)
 			return rc;
-		if (rc > 0 && v->destroying)
-			return err_set(e, ERR_FAILED, "cannot tell '%s': %s", path, why);
 		if (rc > 0)
-			return found(ret, DRIFTED, "it cannot be told yet: %.300s", why);
+			return kube_untold(v, "", path, why, ret, e);
 		if (is && !kube_is_ours(is) && !objects[i].shared && !v->destroying)
 			return found(ret, FOREIGN,
 				     "%s '%s' is in the cluster and is not powerstack's: remove it, or choose another name",
@@ -285,10 +290,8 @@ static int secret_check(const struct step *s, const struct view *v, struct findi
 	int rc = fact(v, &claim, e, "record", "%s", a->claim);
 	if (rc < 0)
 		return rc;
-	if (!known && v->destroying)
-		return err_set(e, ERR_FAILED, "cannot tell the Secret '%s': %s", a->name, reason ? reason : "");
 	if (!known)
-		return found(ret, DRIFTED, "it cannot be told yet: %.300s", reason ? reason : "");
+		return kube_untold(v, "the Secret ", a->name, reason ? reason : "", ret, e);
 	if (!is)
 		return found(ret, ABSENT, "there is no Secret '%s'", a->name);
 	if (!claim)
@@ -301,10 +304,8 @@ static int secret_check(const struct step *s, const struct view *v, struct findi
 	rc = secret_data(a, v, &data, e);
 	if (rc < 0)
 		return rc;
-	unsigned char h[crypto_hash_sha256_BYTES];
 	char want[65], have[72] = "";
-	crypto_hash_sha256(h, (const unsigned char *)buf_str(&data), data.len);
-	sodium_bin2hex(want, sizeof(want), h, sizeof(h));
+	text_sum(&data, want);
 	facts_field(is, "data", have, sizeof(have));
 	return strcmp(have, want) == 0 ? found(ret, PRESENT, "Secret '%s' is as wanted", a->name) :
 					 found(ret, DRIFTED, "Secret '%s' has another content", a->name);
@@ -350,13 +351,13 @@ const struct step_ops kube_secret_ops = {
 
 /* ---- whose a part is, and what it leaves behind */
 
-static void claim_ask(const struct step *s, const struct view *v, struct probe *p)
+void claim_ask(const struct step *s, const struct view *v, struct probe *p)
 {
 	(void)v;
 	probe_ask(p, "record", "%s", ((const struct claim_arg *)s->arg)->record);
 }
 
-static int claim_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
+int claim_check(const struct step *s, const struct view *v, struct finding *ret, struct err *e)
 {
 	const char *is = NULL;
 	int rc = fact(v, &is, e, "record", "%s", ((const struct claim_arg *)s->arg)->record);

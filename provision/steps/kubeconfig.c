@@ -88,14 +88,12 @@ static int kubeconfig_apply(const struct step *s, struct hand *h, struct err *e)
 {
 	(void)s;
 	AUTO_BUF struct buf text;
-	unsigned char hash[crypto_hash_sha256_BYTES];
-	char source[2 * sizeof(hash) + 1];
+	char source[65];
 	buf_init_secret(&text, SOURCE_MAX);
 	int rc = step_read(h, SOURCE, &text, e);
 	if (rc < 0)
 		return rc;
-	crypto_hash_sha256(hash, (const unsigned char *)buf_str(&text), text.len);
-	sodium_bin2hex(source, sizeof(source), hash, sizeof(hash));
+	text_sum(&text, source);
 	struct kubeconfig_source from;
 	rc = kubeconfig_read_source(buf_str(&text), text.len, &from, e);
 	if (rc < 0)

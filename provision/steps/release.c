@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +43,6 @@ static int values(const struct release_arg *a, const struct view *v, struct buf 
 int release_hash(const struct release_arg *a, const struct view *v, char ret[CONFIG_HASH_LEN + 1], struct err *e)
 {
 	AUTO_BUF struct buf text = { 0 };
-	unsigned char h[CONFIG_HASH_LEN / 2];
 	const struct artifact *chart = v->artifacts ? artifacts_find(v->artifacts, a->chart, v->host->arch) : NULL;
 	buf_init(&text, VALUES_MAX);
 	if (!chart || !chart->sha256[0])
@@ -55,8 +53,7 @@ int release_hash(const struct release_arg *a, const struct view *v, char ret[CON
 	int rc = values(a, v, &text, e);
 	if (rc < 0)
 		return rc;
-	crypto_generichash(h, sizeof(h), (const unsigned char *)buf_str(&text), text.len, NULL, 0);
-	sodium_bin2hex(ret, CONFIG_HASH_LEN + 1, h, sizeof(h));
+	config_hash(&text, ret);
 	return 0;
 }
 
@@ -78,10 +75,8 @@ static int release_check(const struct step *s, const struct view *v, struct find
 	int rc = revision_of(v, a->name, ns, &is, why, sizeof(why), e);
 	if (rc < 0)
 		return rc;
-	if (rc > 0 && v->destroying)
-		return err_set(e, ERR_FAILED, "cannot tell the release '%s': %s", a->name, why);
 	if (rc > 0)
-		return found(ret, DRIFTED, "it cannot be told yet: %.300s", why);
+		return kube_untold(v, "the release ", a->name, why, ret, e);
 	if (!is.number)
 		return found(ret, ABSENT, "there is no release '%s'", a->name);
 	if (!is.hash[0])

@@ -26,6 +26,8 @@ int found(struct finding *f, enum presence is, const char *fmt, ...)
 /* *ret: the answer, or NULL when the thing is not there. -ERR_FAILED when it could not be told. */
 int fact(const struct view *v, const char **ret, struct err *e, const char *kind, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+/* The text's sha256 in hex, as answers to "file" have it. */
+void text_sum(const struct buf *text, char ret[static 65]);
 /* "a, b or c (2 more)": room for a list in a finding; list holds one item a line. */
 void join_lines(const char *list, char *ret, size_t size);
 /* Runs the script of provision/files/<name>.sh as root. args is NULL-terminated. A line that it prints is what it does
