@@ -3,11 +3,6 @@
 # life.sh, sourced by run.sh: what happens to a cluster after its first deploy. Each case changes one thing, deploys, and asks
 # for exactly the rows that it touches and exactly the services that it restarts; the run after it changes nothing.
 
-kubectl() { "$LAB_KUBECTL" --kubeconfig "$dir/kubeconfig" --context powerstack "$@"; }
-members() { # one line per node: name, Ready, internal address, release
-	kubectl get nodes --no-headers -o 'custom-columns=N:.metadata.name,R:.status.conditions[?(@.type=="Ready")].status,I:.status.addresses[?(@.type=="InternalIP")].address,V:.status.nodeInfo.kubeletVersion' |
-		tr -s ' ' | sed 's/ $//'
-}
 # expect WANTED IS NAME
 expect() {
 	if [ "$1" = "$2" ]; then
@@ -38,7 +33,6 @@ life() {
 	run_ps "$dir" --json deploy "$@" prereq k3s >"$dir/again.json" 2>&1
 	expect '0 0' "$? $(jq .changed "$dir/again.json")" "$name: the next run changes nothing"
 }
-set_var() { sed -i "s|^  vars:\$|  vars:\n    $1: $2|" "$dir/inventory.yml"; }
 
 life_all() {
 	[ -n "$LAB_MIRROR" ] || {
@@ -70,13 +64,13 @@ ho2 k3s-agent/agent-unit' ho2
 	sed -i 's/^\( *\)internal_ip: 192.168.0.105$/&\n\1node_labels: { rack: r12 }/' "$dir/inventory.yml"
 	life 'a label of ho2' 'ho2 k3s-agent/agent-service
 ho2 k3s-agent/config' ho2
-	expect r12 "$(kubectl get node ho2 -o 'jsonpath={.metadata.labels.rack}')" 'the label is on the node'
+	expect r12 "$(kubectl --context powerstack get node ho2 -o 'jsonpath={.metadata.labels.rack}')" 'the label is on the node'
 
 	# --- a worker leaves and comes back
 	run_ps "$dir" --json destroy --yes --limit ho3 k3s >"$dir/life.json" 2>&1
 	result $? 'ho3 leaves'
 	expect "ho1
-ho2" "$(kubectl get nodes --no-headers -o custom-columns=N:.metadata.name)" 'it is no node of the cluster any more'
+ho2" "$(kubectl --context powerstack get nodes --no-headers -o custom-columns=N:.metadata.name)" 'it is no node of the cluster any more'
 	life 'ho3 comes back' "$(grep '^ho3 ' <<<"$all" | grep -v ' prereq/')" ho3
 	"$lab" root ho3 <<<'rm -rf /etc/rancher/node; systemctl restart --no-block k3s-agent'
 	for _ in $(seq 60); do # until its lease has run out, it counts as Ready

@@ -46,7 +46,7 @@ The three nodes run. Where to look:
   a node                tests/lab/lab ssh ho1
   the shared data       tests/lab/lab ssh ho2 df -h /mnt/data
   energy metrics        curl http://127.0.0.1:${LAB_HO1_EXPORTER_PORT:-?}/metrics   (ho1)
-                        these machines have no energy meter: the page says so and shows no joules
+                        these machines have no energy meter: what the page shows is estimated, and says so
   every command run     $dir/logs/
   take it away          make demo-down
 WHERE

@@ -55,7 +55,6 @@ rm -rf "$dir"
 demo_config "$dir"
 cluster=$LAB_MIRROR
 [ -n "$cluster" ] || skip 'what the cluster needs cannot be built here' 'everything about the cluster'
-kubectl() { "$LAB_KUBECTL" --kubeconfig "$dir/kubeconfig" "$@"; }
 other_context() {
 	kubectl config view --raw -o json | jq '[.contexts, .clusters, .users] | map(.[] | select(.name == "other"))'
 }
@@ -148,9 +147,7 @@ run_ok 'junit.xml is well-formed' xmllint --noout "$work/junit.xml"
 if [ -n "$cluster" ]; then
 	step 'the cluster, from outside'
 	kubectl --context powerstack get nodes -o wide | sed 's/^/# /'
-	columns='N:.metadata.name,R:.status.conditions[?(@.type=="Ready")].status'
-	columns+=',I:.status.addresses[?(@.type=="InternalIP")].address,V:.status.nodeInfo.kubeletVersion'
-	is "$(kubectl --context powerstack get nodes --no-headers -o "custom-columns=$columns" | tr -s ' ' | sed 's/ $//')" \
+	is "$(members)" \
 		"ho1 True 192.168.0.104 v1.30.2+k3s1
 ho2 True 192.168.0.105 v1.30.2+k3s1
 ho3 True 192.168.0.106 v1.30.2+k3s1" 'kubectl with the context lists three Ready nodes by their internal addresses'

@@ -38,6 +38,16 @@ demo_config() {
 	if [ -n "$LAB_MIRROR" ]; then parts=(prereq k3s disk nfs exporter); else parts=(prereq disk nfs exporter); fi
 }
 
+# kubectl ARG...: with the kubeconfig of the configuration in $dir
+# shellcheck disable=SC2154 # dir is the caller's
+kubectl() { "$LAB_KUBECTL" --kubeconfig "$dir/kubeconfig" "$@"; }
+# members: a line for each node of the cluster: its name, Ready, internal address, release
+members() {
+	local columns='N:.metadata.name,R:.status.conditions[?(@.type=="Ready")].status'
+	columns+=',I:.status.addresses[?(@.type=="InternalIP")].address,V:.status.nodeInfo.kubeletVersion'
+	kubectl --context powerstack get nodes --no-headers -o "custom-columns=$columns" | tr -s ' ' | sed 's/ $//'
+}
+
 # run_ps DIR ARG...: powerstack with that configuration
 run_ps() {
 	local dir=$1
