@@ -34,14 +34,16 @@ manifests() { # manifests NAME: what is on every node, into $work/NAME.<node>
 	wait
 }
 same_manifests() { # same_manifests A B DESCRIPTION [FILTER]
-	local n bad=0
+	local n bad=''
 	for n in "${nodes[@]}"; do
 		if ! diff <(grep -Ev "${4:-^$}" "$work/$1.$n") <(grep -Ev "${4:-^$}" "$work/$2.$n") >"$work/diff.$n"; then
-			bad=1
-			grep "^[<>]" "$work/diff.$n" | sed "s/^/# $n: /" | head -40
+			bad="$bad $n"
 		fi
 	done
-	if [ $bad = 0 ]; then ok "$3"; else not_ok "$3"; fi
+	if [ -z "$bad" ]; then ok "$3"; else not_ok "$3"; fi
+	for n in $bad; do
+		grep "^[<>]" "$work/diff.$n" | sed "s/^/# $n: /" | head -40
+	done
 }
 
 step 'lab up, pristine'
