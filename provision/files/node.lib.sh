@@ -3,12 +3,30 @@
 # One request, for kubectl's "get node" first asks for all kinds that the API has, dozens of requests, and
 # keeps the answers in root's home folder.
 
+# node_get KUBECONFIG PATH: the API's answer. By curl where there is one, with the files that K3s' kubeconfig names: kubectl
+# takes a second of a small board's processor to begin. Whatever curl is configured to do elsewhere has no say here.
+node_get() {
+	url='' ca='' cert='' key=''
+	while IFS= read -r l; do
+		case $l in
+		*' server: '*) url=${l#*: } ;;
+		*' certificate-authority: '*) ca=${l#*: } ;;
+		*' client-certificate: '*) cert=${l#*: } ;;
+		*' client-key: '*) key=${l#*: } ;;
+		esac
+	done <"$1"
+	if [ -n "$url" ] && [ -r "$ca" ] && [ -r "$cert" ] && [ -r "$key" ] && command -v curl >/dev/null; then
+		curl -q -g -sS -f --noproxy '*' --max-time 10 --cacert "$ca" --cert "$cert" --key "$key" "$url$2"
+	else
+		timeout -k 1 15 /usr/local/bin/k3s kubectl --kubeconfig "$1" --request-timeout=10s get --raw "$2"
+	fi
+}
+
 # node_state KUBECONFIG NAME: $v becomes lines ready=, why=, version= and ip=; fails with what was said instead in $v.
 # Objects of the API's answer become lines at their braces; its fields stand in the order of the Go types that it is
 # written from (core/v1 NodeCondition, NodeAddress, NodeSystemInfo).
 node_state() {
-	v=$(timeout -k 1 15 /usr/local/bin/k3s kubectl --kubeconfig "$1" --request-timeout=10s \
-		get --raw "/api/v1/nodes/$2" 2>&1) || return 1
+	v=$(node_get "$1" "/api/v1/nodes/$2" 2>&1) || return 1
 	v=$(printf '%s\n' "$v" | tr '{}' '\n\n' | sed -n \
 		-e '/"type":"Ready"/{h;s/.*"status":"\([^"]*\)".*/ready=\1/p;g;s/.*"reason":"\([^"]*\)","message":"\([^"]*\).*/why=\1: \2/p;}' \
 		-e 's/.*"kubeletVersion":"\([^"]*\)".*/version=\1/p' \

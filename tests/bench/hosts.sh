@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/bench/lib.sh
 rounds=${BENCH_ROUNDS:-3}
 few=200 many=1000
+base=(prereq disk nfs exporter) # what answers.c answers for
 jobs=64		# powerstack's own default
 
 if [ "${1-}" != inside ]; then

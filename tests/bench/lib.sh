@@ -5,7 +5,6 @@ set -euo pipefail
 # shellcheck source=tests/lab/lib.sh
 . tests/lab/lib.sh
 dir=out/bench
-base=(prereq disk nfs exporter)
 mkdir -p "$dir"
 tests/deps.sh tests/bench/bench.debian >&2
 
@@ -41,13 +40,13 @@ timed() {
 # of NAME: the median of its figures
 of() { median <"$figures/$1"; }
 
-# The lab with the base on it.
-base_on_lab() {
+# The lab with all on it that it can have.
+deployed_on_lab() {
 	"$lab" deps
 	"$lab" up >/dev/null
 	demo_config "$dir"
-	run_ps "$dir" --timeout 30m deploy "${base[@]}" >"$dir/base.out" 2>&1 || {
-		tail -20 "$dir/base.out" >&2
-		die "the base could not be deployed; see $dir/base.out"
+	run_ps "$dir" --timeout 30m deploy "${parts[@]}" >"$dir/deploy.out" 2>&1 || {
+		tail -20 "$dir/deploy.out" >&2
+		die "the lab's nodes could not be deployed; see $dir/deploy.out"
 	}
 }

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A run of the whole base that has nothing to do on the lab's three nodes, against one "ssh host true" to the
+# A run of all that the lab can have, with nothing to do on the lab's three nodes, against one "ssh host true" to the
 # slowest of them: one connection and one command per host, by the run's own log and the nodes' sshd.
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/bench/lib.sh
 . tests/bench/lib.sh
 rounds=${BENCH_ROUNDS:-5}
-base_on_lab
-deploy() { run_ps "$dir" --no-progress --log-dir "$dir/noop-logs" deploy "${base[@]}"; }
+deployed_on_lab
+deploy() { run_ps "$dir" --no-progress --log-dir "$dir/noop-logs" deploy "${parts[@]}"; }
 # logins NODE: how many sshd has accepted there since it booted
 logins() { echo 'journalctl -b -q -o cat -t sshd -g "^Accepted " | wc -l' | "$lab" root "$1"; }
 

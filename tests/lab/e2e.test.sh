@@ -243,9 +243,10 @@ is "$rc $(json destroy .failed)" '0 0' 'destroy: exit status 0'
 manifests destroyed
 # The data stays on the disk. What Debian's own packages leave behind when they are purged is theirs: their
 # system users, the records of apt and ucf, empty folders of /var/lib/nfs, and, until the next boot,
-# units in systemd's memory and the kernel's rpc_pipefs. What the kernel reckons anew at each boot (the nodes
+# units in systemd's memory and the kernel's rpc_pipefs; nor does K3s' own uninstall unload br_netfilter, which others
+# may use by now. What the kernel reckons anew at each boot (the nodes
 # were rebooted in between) is no trace either.
-leftovers='^mount [^ ]* [^ ]* (devtmpfs|tmpfs|autofs) |^sysctl (kernel\.threads-max|vm\.[a-z_]*_kbytes) |^disk /dev/vd|^mount /run/rpc_pipefs |^active ([a-z-]*\.target|run-rpc_pipefs\.mount|[a-z.-]* not-found) | /etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$| /var/lib/(apt|ucf|nfs)(/|$)'
+leftovers='^mount [^ ]* [^ ]* (devtmpfs|tmpfs|autofs) |^sysctl (net\.bridge\.[a-z0-9-]*|kernel\.threads-max|vm\.[a-z_]*_kbytes) |^disk /dev/vd|^mount /run/rpc_pipefs |^active ([a-z-]*\.target|run-rpc_pipefs\.mount|[a-z.-]* not-found) | /etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$| /var/lib/(apt|ucf|nfs)(/|$)'
 same_manifests bare destroyed 'after destroy nothing of powerstack is left on any node' "$leftovers"
 to_json destroy2 destroy --yes "${parts[@]}"
 is "$rc $(json destroy2 .changed)" '0 0' 'a second destroy: 0 changes'

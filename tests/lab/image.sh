@@ -19,7 +19,7 @@ kernel=linux-image-cloud-amd64
 packages=(
 	"$kernel" systemd systemd-sysv udev dbus kmod procps openssh-server sudo
 	iproute2 iputils-ping ifupdown netbase chrony
-	python3 dmidecode libldap-2.5-0 libsasl2-2 libevent-core-2.1-7 libreadline8
+	python3 curl dmidecode libldap-2.5-0 libsasl2-2 libevent-core-2.1-7 libreadline8
 )
 # What powerstack or a test installs on a node: downloaded into the image's apt archive, so that
 # the node runs a real apt-get install which fetches nothing.

@@ -543,6 +543,32 @@ ip=192.0.2.7
 version=v1
 why=KubeletReady: fine' 'a node that is Ready'
 like "$(cat /var/log/k3s.args)" "get --raw /api/v1/nodes/n1$" 'is asked for in one request'
+cat >$data/agent/kubelet.kubeconfig <<YAML
+clusters:
+- cluster:
+    server: https://[::1]:6444
+    certificate-authority: $data/agent/ca.crt
+users:
+- name: user
+  user:
+    client-certificate: $data/agent/kubelet.crt
+    client-key: $data/agent/kubelet.key
+YAML
+touch $data/agent/ca.crt $data/agent/kubelet.crt
+cat >"$tmp/bin/curl" <<'SHIM'
+#!/bin/sh
+echo "$*" >/var/log/curl.args
+cat /var/log/k3s.says
+SHIM
+chmod 755 "$tmp/bin/curl"
+probe node:$data:n1 >/dev/null
+is "$(cat /var/log/curl.args 2>&1)" 'cat: /var/log/curl.args: No such file or directory' 'by kubectl where a file that the kubeconfig names is missing'
+touch $data/agent/kubelet.key
+rm /var/log/k3s.args
+like "$(probe node:$data:n1)" '^ip=192.0.2.7$' 'by curl where there is one'
+is "$(cat /var/log/curl.args; cat /var/log/k3s.args 2>/dev/null)" "-q -g -sS -f --noproxy * --max-time 10 --cacert $data/agent/ca.crt --cert $data/agent/kubelet.crt --key $data/agent/kubelet.key https://[::1]:6444/api/v1/nodes/n1" 'with the files that the kubeconfig names'
+rm -f "$tmp/bin/curl"
+: >$data/agent/kubelet.kubeconfig
 touch /var/log/refused
 like "$(probe node:$data:n1)" '^why=The connection to the server was refused$' 'a server that cannot be reached is told'
 cat >"$tmp/bin/systemctl" <<'SHIM'
