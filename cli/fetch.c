@@ -4,10 +4,10 @@
 #include <json-c/json.h>
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/steady.h"
 #include "cli/job.h"
 #include "cli/text.h"
 
@@ -23,13 +23,6 @@ struct fetch {
 	pthread_mutex_t guard;		/* of notes */
 	struct strv notes;		/* shown when the display has gone */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t = { 0 };
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* ---- the display: deploy's, with a line for each file */
 
@@ -184,7 +177,7 @@ static void show_json(const struct fetch *f, const struct err *e)
 	char seconds[32];
 	count(f, &fetched, &cached, &failed, &received);
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
-	uint64_t ms = now_ms() - f->began_ms;
+	uint64_t ms = steady_ms() - f->began_ms;
 	snprintf(seconds, sizeof(seconds), "%" PRIu64 ".%03u", ms / 1000, (unsigned)(ms % 1000));
 	json_object_object_add(o, "fetched", json_object_new_int64(fetched));
 	json_object_object_add(o, "cached", json_object_new_int64(cached));
@@ -214,7 +207,7 @@ static void show_text(const struct fetch *f, const struct err *e)
 		if (f->cli->bundle)
 			cli_say(f->cli, "bundle: %s", f->cli->bundle);
 		cli_say(f->cli, "%u fetched, %u in the cache, %s received, %s; lock: %s", fetched, cached,
-			text_bytes(a, received), text_ms(b, now_ms() - f->began_ms),
+			text_bytes(a, received), text_ms(b, steady_ms() - f->began_ms),
 			artifacts_lock_path(f->artifacts));
 		return;
 	}
@@ -264,7 +257,7 @@ static int fetch(struct fetch *f, int argc, char **argv, struct err *e)
 int verb_fetch(struct cli *cli, int argc, char **argv)
 {
 	struct err e = { 0 };
-	struct fetch f = { .cli = cli, .began_ms = now_ms() };
+	struct fetch f = { .cli = cli, .began_ms = steady_ms() };
 	f.options = (struct artifact_options){
 		.stall_s = (unsigned)((cli->timeout_ns + 999999999u) / 1000000000u),
 		.jobs = cli->jobs,

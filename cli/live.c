@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/steady.h"
 #include "cli/show.h"
 #include "cli/text.h"
 
@@ -261,13 +262,6 @@ struct live {
 	struct buf last;		/* what it looked like */
 };
 
-static uint64_t now(void)
-{
-	struct timespec t = { 0 };
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void window(int fd, unsigned *ret_columns, unsigned *ret_rows)
 {
 	struct winsize w = { 0 };
@@ -321,7 +315,7 @@ static void update(struct live *l, const char *text, bool with_block)
 	unsigned widths[LINES_MAX];
 	window(l->o.fd, &columns, &rows);
 	if (l->o.block && with_block &&
-	    live_view_render(&l->view, columns, rows, now(), &block, widths, LINES_MAX, &lines) < 0)
+	    live_view_render(&l->view, columns, rows, steady_ns(), &block, widths, LINES_MAX, &lines) < 0)
 		lines = 0; /* more hosts than memory: lines only */
 	if (!*text && with_block && strcmp(buf_str(&l->last), buf_str(&block)) == 0)
 		return;
@@ -393,7 +387,7 @@ int live_start(const struct live_options *o, const struct strv *hosts_shown, str
 	l->view = o->look;
 	l->view.hosts = hosts;
 	l->view.n = hosts_shown->n;
-	l->view.began_ns = now();
+	l->view.began_ns = steady_ns();
 	for (size_t i = 0; i < hosts_shown->n; i++)
 		hosts[i].name = hosts_shown->v[i];
 	buf_init(&l->last, BLOCK_MAX);
@@ -418,7 +412,7 @@ void live_event(struct live *l, const struct event *ev)
 	AUTO_BUF struct buf text;
 	buf_init(&text, OUT_MAX);
 	pthread_mutex_lock(&l->lock);
-	live_view_event(&l->view, ev, now());
+	live_view_event(&l->view, ev, steady_ns());
 	if (ev->kind == EV_ROW && ev->row && l->o.lines)
 		live_view_row(&l->view, ev->row, &text);
 	if (text.len)

@@ -4,23 +4,11 @@
  * equivalent for are taken, harmless ones are ignored and named, the rest is refused with what to
  * write instead. Options: ssh(1), ssh_config(5).
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/cleanup.h"
 #include "inventory/types.h"
-
-static bool why(struct tctx *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static bool why(struct tctx *c, const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(c->why, sizeof(c->why), fmt, ap);
-	va_end(ap);
-	return false;
-}
 
 #define WORDS_MAX 100
 
@@ -48,12 +36,12 @@ static bool split(struct tctx *c, const char *s, struct words *ret)
 			if (*s == '\\' && quote != '\'' && s[1])
 				s++;
 			if (buf_addc(&one, *s) < 0)
-				return why(c, "one word is too long");
+				return type_why(c, "one word is too long");
 		}
 		if (quote)
-			return why(c, "a quote is not closed");
+			return type_why(c, "a quote is not closed");
 		if (ret->n == WORDS_MAX)
-			return why(c, "more than %d words", WORDS_MAX);
+			return type_why(c, "more than %d words", WORDS_MAX);
 		ret->v[ret->n++] = arena_str(c->a, buf_str(&one));
 		buf_reset(&one);
 	}
@@ -93,7 +81,7 @@ static bool take_proxy_command(struct tctx *c, const char *text, struct fvalue *
 	if (!split(c, text, &w))
 		return false;
 	if (!w.n || (strcmp(w.v[0], "ssh") != 0 && strcmp(w.v[0], "/usr/bin/ssh") != 0))
-		return why(c, "%s", advice);
+		return type_why(c, "%s", advice);
 	for (size_t i = 1; i < w.n; i++) {
 		const char *next = i + 1 < w.n ? w.v[i + 1] : NULL;
 		if (strcmp(w.v[i], "-q") == 0)
@@ -108,12 +96,12 @@ static bool take_proxy_command(struct tctx *c, const char *text, struct fvalue *
 			host = w.v[i];
 			continue;
 		} else {
-			return why(c, "%s", advice);
+			return type_why(c, "%s", advice);
 		}
 		i++;
 	}
 	if (!host || !through)
-		return why(c, "%s", advice);
+		return type_why(c, "%s", advice);
 	return take_jump(c,
 			 arena_printf(c->a, "%s%s%s%s%s", user ? user : "", user ? "@" : "", host,
 				      port ? ":" : "", port ? port : ""),
@@ -123,11 +111,11 @@ static bool take_proxy_command(struct tctx *c, const char *text, struct fvalue *
 static bool take_known_hosts(struct tctx *c, const char *text, struct fvalue *ret)
 {
 	if (strcmp(text, "/dev/null") == 0)
-		return why(c, "a known hosts file of /dev/null would accept any machine that "
+		return type_why(c, "a known hosts file of /dev/null would accept any machine that "
 			      "answers; take it out (new host keys are accepted once with "
 			      "--accept-new-host-keys)");
 	if (strchr(text, ' '))
-		return why(c, "one known hosts file is understood");
+		return type_why(c, "one known hosts file is understood");
 	return local_path(c, text, &ret->known_hosts);
 }
 
@@ -137,7 +125,7 @@ static bool take_strict(struct tctx *c, const char *text, struct fvalue *ret)
 	if (strcasecmp(text, "yes") == 0 || strcasecmp(text, "ask") == 0 ||
 	    strcasecmp(text, "true") == 0)
 		return true;
-	return why(c,
+	return type_why(c,
 		   "StrictHostKeyChecking=%.20s is refused: host keys are always checked, else "
 		   "anybody in between gets root on the nodes; take it out and run once with "
 		   "--accept-new-host-keys",
@@ -152,13 +140,13 @@ static bool take_identity(struct tctx *c, const char *text, struct fvalue *ret)
 static bool refuse_port(struct tctx *c, const char *text, struct fvalue *ret)
 {
 	(void)ret;
-	return why(c, "write ansible_port: %.20s instead", text);
+	return type_why(c, "write ansible_port: %.20s instead", text);
 }
 
 static bool refuse_user(struct tctx *c, const char *text, struct fvalue *ret)
 {
 	(void)ret;
-	return why(c, "write ansible_user: %.60s instead", text);
+	return type_why(c, "write ansible_user: %.60s instead", text);
 }
 
 static bool ignore(struct tctx *c, const char *text, struct fvalue *ret)
@@ -216,7 +204,7 @@ static bool take(struct tctx *c, const char *name, const char *text, struct fval
 					: options[i].name;
 		return options[i].take(c, text, ret);
 	}
-	return why(c,
+	return type_why(c,
 		   "'%.40s' is not understood; -J, -i and -o with ProxyJump, UserKnownHostsFile or "
 		   "IdentityFile are",
 		   name);
@@ -232,7 +220,7 @@ static bool take_config(struct tctx *c, const char *text, struct fvalue *ret)
 		value++;
 	value += strspn(value, " \t");
 	if (!n || !*value)
-		return why(c, "-o wants NAME=VALUE");
+		return type_why(c, "-o wants NAME=VALUE");
 	return take(c, name, value, ret);
 }
 
@@ -245,13 +233,13 @@ bool sshargs_parse(struct tctx *c, const struct field *f, const char *text, stru
 	for (size_t i = 0; i < w.n; i++) {
 		const char *word = w.v[i];
 		if (word[0] != '-' || !word[1])
-			return why(c, "'%.60s' is no option", word);
+			return type_why(c, "'%.60s' is no option", word);
 		if (strspn(word + 1, "46aACqTtvxX") == strlen(word + 1))
 			continue;	/* options without value that change nothing here */
 		char name[3] = { '-', word[1], '\0' };
 		const char *value = word[2] ? word + 2 : i + 1 < w.n ? w.v[++i] : NULL;
 		if (!value)
-			return why(c, "%s wants a value", name);
+			return type_why(c, "%s wants a value", name);
 		if (!(word[1] == 'o' ? take_config(c, value, ret) : take(c, name, value, ret)))
 			return false;
 	}

@@ -15,8 +15,7 @@
 #define LETTERS_MAX 253		/* of a host name, RFC 1035 */
 #define LABEL_MAX 63
 
-static bool why(struct tctx *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static bool why(struct tctx *c, const char *fmt, ...)
+bool type_why(struct tctx *c, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
@@ -44,7 +43,7 @@ static bool number(struct tctx *c, const char *s, uint64_t *ret)
 	if (!is_only(s, DIGITS) || strlen(s) > 18)
 		return false;
 	if (s[0] == '0' && s[1])
-		return why(c, "a number does not begin with 0 (YAML would read it as octal)");
+		return type_why(c, "a number does not begin with 0 (YAML would read it as octal)");
 	*ret = strtoull(s, NULL, 10);
 	return true;
 }
@@ -59,11 +58,11 @@ static bool parse_text(struct tctx *c, const struct field *f, const char *s, str
 static bool parse_string(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
 {
 	if (has_control(s))
-		return why(c, "one line without control characters is wanted");
+		return type_why(c, "one line without control characters is wanted");
 	if (f->max && strlen(s) > f->max)
-		return why(c, "at most %llu letters", (unsigned long long)f->max);
+		return type_why(c, "at most %llu letters", (unsigned long long)f->max);
 	if (f->min && strlen(s) < f->min)
-		return why(c, "it is empty");
+		return type_why(c, "it is empty");
 	return parse_text(c, f, s, ret);
 }
 
@@ -72,10 +71,10 @@ static bool parse_yaml(struct tctx *c, const struct field *f, const char *s, str
 	struct err e = { 0 };
 	struct ydoc doc = { 0 };
 	if (ydoc_parse("line", s, strlen(s), &doc, &e) < 0)
-		return why(c, "%s", e.msg);
+		return type_why(c, "%s", e.msg);
 	bool is_map = !doc.root || doc.root->kind == YDOC_MAP;
 	ydoc_free(&doc);
-	return is_map ? parse_text(c, f, s, ret) : why(c, "it holds no 'key: value' lines");
+	return is_map ? parse_text(c, f, s, ret) : type_why(c, "it holds no 'key: value' lines");
 }
 
 static bool parse_bool(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
@@ -98,7 +97,7 @@ static bool parse_int(struct tctx *c, const struct field *f, const char *s, stru
 	if (!number(c, s, &n))
 		return false;
 	if (n < f->min || (f->max && n > f->max))
-		return why(c, "%llu to %llu are possible", (unsigned long long)f->min,
+		return type_why(c, "%llu to %llu are possible", (unsigned long long)f->min,
 			   (unsigned long long)f->max);
 	ret->n = n;
 	return true;
@@ -156,16 +155,16 @@ static bool parse_size(struct tctx *c, const struct field *f, const char *s, str
 	    (strcmp(p, "K") == 0 || strcasecmp(p, "kb") == 0 || strcasecmp(p, "mb") == 0 ||
 	     strcasecmp(p, "gb") == 0 || strcasecmp(p, "tb") == 0 || strcasecmp(p, "kib") == 0 ||
 	     strcasecmp(p, "mib") == 0 || strcasecmp(p, "gib") == 0 || strcasecmp(p, "tib") == 0))
-		return why(c, "Kubernetes writes it without 'B': %.*s%c%s", (int)(p - s), s,
+		return type_why(c, "Kubernetes writes it without 'B': %.*s%c%s", (int)(p - s), s,
 			   *p == 'k' || *p == 'K' ? (p[1] == 'i' ? 'K' : 'k') : toupper(*p),
 			   p[1] == 'i' || p[1] == 'I' ? "i" : "");
 	if (!factor)
 		return false;
 	num = (num * factor + den - 1) / den;
 	if (num > INT64_MAX)
-		return why(c, "it is too big");
+		return type_why(c, "it is too big");
 	if (num < f->min)
-		return why(c, "it is too small to be meant");
+		return type_why(c, "it is too small to be meant");
 	ret->n = (uint64_t)num;
 	return true;
 }
@@ -211,7 +210,7 @@ static bool parse_duration(struct tctx *c, const struct field *f, const char *s,
 	if (p == s)
 		return false;
 	if (total < f->min || (f->max && total > f->max))
-		return why(c, "%llu to %llu seconds are possible",
+		return type_why(c, "%llu to %llu seconds are possible",
 			   (unsigned long long)f->min / 1000, (unsigned long long)f->max / 1000);
 	ret->n = total;
 	ret->s = arena_str(c->a, s);
@@ -301,9 +300,9 @@ static bool usable_ip(struct tctx *c, const char *s, const char **ret)
 		return false;
 	static const unsigned char zero[16];
 	if (memcmp(n.addr, zero, n.v6 ? 16 : 4) == 0)
-		return why(c, "no machine has this address");
+		return type_why(c, "no machine has this address");
 	if (n.v6 ? n.addr[0] == 0xff : n.addr[0] >= 224)
-		return why(c, "it is a multicast or reserved address");
+		return type_why(c, "it is a multicast or reserved address");
 	char text[INET6_ADDRSTRLEN] = "";
 	inet_ntop(n.v6 ? AF_INET6 : AF_INET, n.addr, text, sizeof(text));
 	*ret = arena_str(c->a, text);
@@ -314,7 +313,7 @@ static bool parse_ip(struct tctx *c, const struct field *f, const char *s, struc
 {
 	(void)f;
 	if (strchr(s, '/'))
-		return why(c, "an address without '/' is wanted");
+		return type_why(c, "an address without '/' is wanted");
 	return usable_ip(c, s, &ret->s);
 }
 
@@ -343,29 +342,29 @@ static bool looks_numeric(const char *s)
 static bool parse_dns(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
 {
 	if (strstr(s, "://"))
-		return why(c, "the name alone, without 'https://'");
+		return type_why(c, "the name alone, without 'https://'");
 	struct net n;
 	if (net_parse(s, &n) || looks_numeric(s))
-		return why(c, "a name is wanted, not an address");
+		return type_why(c, "a name is wanted, not an address");
 	return is_name(s, false) && parse_text(c, f, s, ret);
 }
 
 static bool parse_host(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
 {
 	if (strstr(s, "://"))
-		return why(c, "the name or address alone, without 'https://'");
+		return type_why(c, "the name or address alone, without 'https://'");
 	if (s[0] == '[')
-		return why(c, "an IPv6 address is written without brackets");
+		return type_why(c, "an IPv6 address is written without brackets");
 	struct net n;
 	if (net_parse(s, &n) && !strchr(s, '/'))
 		return usable_ip(c, s, &ret->s);
 	const char *colon = strchr(s, ':');
 	if (colon && is_only(colon + 1, DIGITS))
-		return why(c, "without a port");
+		return type_why(c, "without a port");
 	if (strchr(s, '/'))
-		return why(c, "without '/'");
+		return type_why(c, "without '/'");
 	if (looks_numeric(s))
-		return why(c, "an IPv4 address has four numbers of 0 to 255 without leading zeros");
+		return type_why(c, "an IPv4 address has four numbers of 0 to 255 without leading zeros");
 	return is_name(s, true) && parse_text(c, f, s, ret);
 }
 
@@ -377,12 +376,12 @@ static bool check_cidr(struct tctx *c, const char *s)
 		return false;
 	net_print_network(&n, right);
 	if (!strchr(s, '/'))
-		return why(c, "the length is missing, e.g. '%s/%d'", s, n.v6 ? 64 : 24);
+		return type_why(c, "the length is missing, e.g. '%s/%d'", s, n.v6 ? 64 : 24);
 	struct net masked;
 	if (net_parse(right, &masked) && memcmp(masked.addr, n.addr, sizeof(n.addr)) != 0)
-		return why(c, "it has bits behind its length; the network is '%s'", right);
+		return type_why(c, "it has bits behind its length; the network is '%s'", right);
 	if (n.bits == 0)
-		return why(c, "that is the whole internet");
+		return type_why(c, "that is the whole internet");
 	return true;
 }
 
@@ -401,14 +400,14 @@ static bool parse_cidrs(struct tctx *c, const struct field *f, const char *s, st
 	if (!check_cidr(c, first) || !check_cidr(c, comma + 1))
 		return false;
 	if (!net_parse(first, &a) || !net_parse(comma + 1, &b) || a.v6 == b.v6)
-		return why(c, "two networks must be one IPv4 and one IPv6");
+		return type_why(c, "two networks must be one IPv4 and one IPv6");
 	return parse_text(c, f, s, ret);
 }
 
 static bool parse_node(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
 {
 	if (strlen(s) > LABEL_MAX)
-		return why(c, "at most %d letters", LABEL_MAX);
+		return type_why(c, "at most %d letters", LABEL_MAX);
 	if (!is_name(s, false) || !parse_text(c, f, s, ret))
 		return false;
 	char *low = arena_alloc(c->a, strlen(s) + 1);
@@ -422,10 +421,10 @@ static bool parse_name(struct tctx *c, const struct field *f, const char *s, str
 {
 	size_t max = f->max ? (size_t)f->max : LABEL_MAX;
 	if (strlen(s) > max)
-		return why(c, "at most %zu letters", max);
+		return type_why(c, "at most %zu letters", max);
 	for (const char *p = s; *p; p++)
 		if (isupper((unsigned char)*p))
-			return why(c, "capital letters are not possible");
+			return type_why(c, "capital letters are not possible");
 	return is_name(s, false) && !strchr(s, '.') && parse_text(c, f, s, ret);
 }
 
@@ -434,22 +433,22 @@ static bool parse_name(struct tctx *c, const struct field *f, const char *s, str
 static bool check_path(struct tctx *c, const char *s)
 {
 	if (has_control(s))
-		return why(c, "control characters");
+		return type_why(c, "control characters");
 	for (const char *p = s; (p = strstr(p, "..")); p += 2)
 		if ((p == s || p[-1] == '/') && (p[2] == '/' || !p[2]))
-			return why(c, "'..' inside");
+			return type_why(c, "'..' inside");
 	return true;
 }
 
 static bool parse_path(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
 {
 	if (s[0] != '/')
-		return why(c, "it must begin with '/'");
+		return type_why(c, "it must begin with '/'");
 	if (strstr(s, "//"))
-		return why(c, "'//' inside");
+		return type_why(c, "'//' inside");
 	const char *odd = s + strspn(s, ALNUM "/._+@:-");
 	if (*odd)
-		return why(c, "the character '%c' is not possible: letters, digits and /._+@:- are",
+		return type_why(c, "the character '%c' is not possible: letters, digits and /._+@:- are",
 			   isprint((unsigned char)*odd) ? *odd : '?');
 	return check_path(c, s) && parse_text(c, f, s, ret);
 }
@@ -458,13 +457,13 @@ static bool parse_local(struct tctx *c, const struct field *f, const char *s, st
 {
 	(void)f;
 	if (!*s)
-		return why(c, "it is empty");
+		return type_why(c, "it is empty");
 	if (has_control(s))
-		return why(c, "control characters");
+		return type_why(c, "control characters");
 	if (s[0] == '~' && s[1] && s[1] != '/')
-		return why(c, "only '~/' is expanded, not another user's home");
+		return type_why(c, "only '~/' is expanded, not another user's home");
 	if (s[0] == '~' && !c->home)
-		return why(c, "there is no home directory (HOME is not set); write the whole path");
+		return type_why(c, "there is no home directory (HOME is not set); write the whole path");
 	if (s[0] == '~')
 		ret->s = arena_printf(c->a, "%s%s", c->home, s + 1);
 	else if (s[0] == '/')
@@ -477,7 +476,7 @@ static bool parse_local(struct tctx *c, const struct field *f, const char *s, st
 static bool parse_device(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
 {
 	if (strncmp(s, "/dev/", 5) != 0 || !s[5])
-		return why(c, "it must begin with '/dev/'");
+		return type_why(c, "it must begin with '/dev/'");
 	return parse_path(c, f, s, ret);
 }
 
@@ -487,7 +486,7 @@ static bool parse_version(struct tctx *c, const struct field *f, const char *s, 
 {
 	const char *p = s;
 	if (*p != 'v')
-		return isdigit((unsigned char)*p) ? why(c, "it begins with 'v': 'v%.40s'", s)
+		return isdigit((unsigned char)*p) ? type_why(c, "it begins with 'v': 'v%.40s'", s)
 						  : false;
 	p++;
 	for (int i = 0; i < 3; i++) {
@@ -499,7 +498,7 @@ static bool parse_version(struct tctx *c, const struct field *f, const char *s, 
 	if (strncmp(p, "-rc", 3) == 0)
 		p += 3 + strspn(p + 3, DIGITS);
 	if (!*p)
-		return why(c, "the K3s part is missing, e.g. '%.40s+k3s1'", s);
+		return type_why(c, "the K3s part is missing, e.g. '%.40s+k3s1'", s);
 	if (strncmp(p, "+k3s", 4) != 0 || !is_only(p + 4, DIGITS))
 		return false;
 	return parse_text(c, f, s, ret);
@@ -514,7 +513,7 @@ static bool parse_release(struct tctx *c, const struct field *f, const char *s, 
 		return false;
 	for (; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr("._+-", *p))
-			return why(c, "the character '%c' is not possible", isprint((unsigned char)*p) ? *p : '?');
+			return type_why(c, "the character '%c' is not possible", isprint((unsigned char)*p) ? *p : '?');
 	return parse_text(c, f, s, ret);
 }
 
@@ -523,11 +522,11 @@ static bool parse_url(struct tctx *c, const struct field *f, const char *s, stru
 	const char *host = strncmp(s, "https://", 8) == 0 ? s + 8 :
 			   strncmp(s, "http://", 7) == 0 ? s + 7 : NULL;
 	if (!host)
-		return why(c, "it must begin with 'https://' or 'http://'");
+		return type_why(c, "it must begin with 'https://' or 'http://'");
 	for (const char *p = s; *p; p++)
 		if (isspace((unsigned char)*p) || iscntrl((unsigned char)*p) ||
 		    strchr("\"'<>\\`{}", *p))
-			return why(c, "the character '%c' is not possible",
+			return type_why(c, "the character '%c' is not possible",
 				   isprint((unsigned char)*p) ? *p : '?');
 	size_t n = strcspn(host, "/?#");
 	if (memchr(host, '@', n)) {
@@ -544,7 +543,7 @@ static bool parse_user(struct tctx *c, const struct field *f, const char *s, str
 	for (const char *p = s; *p; p++)
 		if (isspace((unsigned char)*p) || iscntrl((unsigned char)*p) ||
 		    strchr(":,'\"/`$;&|<>(){}", *p))
-			return why(c, "the character '%c' is not possible",
+			return type_why(c, "the character '%c' is not possible",
 				   isprint((unsigned char)*p) ? *p : '?');
 	return parse_text(c, f, s, ret);
 }
@@ -571,7 +570,7 @@ bool jump_check(struct tctx *c, const char *text)
 		const char *one = arena_strn(c->a, p, len), *host = strrchr(one, '@');
 		struct fvalue v = { 0 };
 		if (host && !parse_user(c, NULL, arena_strn(c->a, one, (size_t)(host - one)), &v))
-			return why(c, "'%.80s': the user before '@' is not possible", one);
+			return type_why(c, "'%.80s': the user before '@' is not possible", one);
 		host = host ? host + 1 : one;
 		const char *close = host[0] == '[' ? strchr(host, ']') : NULL;
 		const char *colon =
@@ -581,11 +580,11 @@ bool jump_check(struct tctx *c, const char *text)
 			colon = NULL;
 		uint64_t port = 22;
 		if (colon && (!number(c, colon + 1, &port) || port < 1 || port > 65535))
-			return why(c, "'%.80s': the port is not possible", one);
+			return type_why(c, "'%.80s': the port is not possible", one);
 		const char *name = close ? arena_strn(c->a, host + 1, (size_t)(close - host - 1)) :
 				   colon ? arena_strn(c->a, host, (size_t)(colon - host)) : host;
 		if (!parse_host(c, NULL, name, &v))
-			return why(c, "'%.80s' is not [user@]host[:port]", one);
+			return type_why(c, "'%.80s' is not [user@]host[:port]", one);
 		if (!p[len])
 			return true;
 		p += len + 1;
@@ -605,11 +604,11 @@ static bool parse_env(struct tctx *c, const struct field *f, const char *s, stru
 {
 	const char *eq = strchr(s, '=');
 	if (!eq || eq == s)
-		return why(c, "NAME=VALUE is wanted");
+		return type_why(c, "NAME=VALUE is wanted");
 	const char *name = arena_strn(c->a, s, (size_t)(eq - s));
 	if (!is_only(name, ALNUM "_") || isdigit((unsigned char)*name))
-		return why(c, "'%.60s' is no name of an environment variable", name);
-	return !has_control(s) ? parse_text(c, f, s, ret) : why(c, "control characters");
+		return type_why(c, "'%.60s' is no name of an environment variable", name);
+	return !has_control(s) ? parse_text(c, f, s, ret) : type_why(c, "control characters");
 }
 
 /* A qualified name: [dns prefix/]name, Kubernetes documentation "Labels and Selectors". */
@@ -642,15 +641,15 @@ static bool parse_label(struct tctx *c, const struct field *f, const char *s, st
 {
 	const char *eq = strchr(s, '=');
 	if (!eq)
-		return why(c, "key=value is wanted");
+		return type_why(c, "key=value is wanted");
 	const char *key = arena_strn(c->a, s, (size_t)(eq - s));
 	if (!is_qualified(key))
-		return why(c,
+		return type_why(c,
 			   "'%.80s' is no label key: [prefix/]name of letters, digits, '-', '_' "
 			   "and '.'",
 			   key);
 	if (!is_label_value(eq + 1))
-		return why(
+		return type_why(
 			c,
 			"'%.80s' is no label value: at most 63 letters, digits, '-', '_' and '.'",
 			eq + 1);
@@ -661,20 +660,20 @@ static bool parse_taint(struct tctx *c, const struct field *f, const char *s, st
 {
 	const char *colon = strrchr(s, ':');
 	if (!colon)
-		return why(c, "the effect is missing: ':NoSchedule', ':PreferNoSchedule' or "
+		return type_why(c, "the effect is missing: ':NoSchedule', ':PreferNoSchedule' or "
 			      "':NoExecute'");
 	if (strcmp(colon, ":NoSchedule") != 0 && strcmp(colon, ":PreferNoSchedule") != 0 &&
 	    strcmp(colon, ":NoExecute") != 0)
-		return why(c, "the effect is NoSchedule, PreferNoSchedule or NoExecute");
+		return type_why(c, "the effect is NoSchedule, PreferNoSchedule or NoExecute");
 	const char *head = arena_strn(c->a, s, (size_t)(colon - s)), *eq = strchr(head, '=');
 	const char *key = eq ? arena_strn(c->a, head, (size_t)(eq - head)) : head;
 	if (!is_qualified(key))
-		return why(c,
+		return type_why(c,
 			   "'%.80s' is no taint key: [prefix/]name of letters, digits, '-', '_' "
 			   "and '.'",
 			   key);
 	if (eq && !is_label_value(eq + 1))
-		return why(c, "'%.80s' is no taint value", eq + 1);
+		return type_why(c, "'%.80s' is no taint value", eq + 1);
 	return parse_text(c, f, s, ret);
 }
 

@@ -35,6 +35,8 @@ const struct ftype_row *type_row(enum ftype t);
 
 /* Parses text for f; *ret is zeroed first. False with c->why. Strings go to c->a. */
 bool type_parse(struct tctx *c, const struct field *f, const char *text, struct fvalue *ret);
+/* Says in c->why what is wrong with a value; always false, for a parser to return. */
+bool type_why(struct tctx *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A quantity in bytes as it is usually written: the biggest binary suffix that divides it. */
 void type_print_size(uint64_t bytes, struct buf *out);
 

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/steady.h"
 #include "vault/vault.h"
 
 #define RUN_SECONDS 120
@@ -78,13 +79,6 @@ static int line_read(int fd, size_t step, struct line *l, const char *what, stru
 
 /* ---- an executable */
 
-static long long now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
-
 static int spawn(const char *path, int out, pid_t *ret, struct err *e)
 {
 	posix_spawn_file_actions_t acts;
@@ -110,7 +104,7 @@ static int read_output(int fd, long long until, const char *path, struct line *l
 {
 	size_t dropped = 0;
 	for (;;) {
-		long long left = until - now_ms();
+		long long left = until - (long long)steady_ms();
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
 		int r = left > 0 ? poll(&pfd, 1, (int)left) : 0;
 		if (r < 0 && errno == EINTR)
@@ -146,7 +140,7 @@ static int wait_for(pid_t pid, long long until, const char *path, int *ret_statu
 			return 0;
 		if (r < 0 && errno != EINTR)
 			return err_errno(e, ERR_FAILED, "cannot wait for '%s'", path);
-		if (now_ms() >= until)
+		if ((long long)steady_ms() >= until)
 			return err_set(e, ERR_TIMEOUT, "the password file '%s' did not end within %d s", path,
 				       RUN_SECONDS);
 		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
@@ -165,7 +159,7 @@ static int run(const char *path, struct line *l, struct err *e)
 	if (r < 0)
 		return r;
 	close(take_fd(&out));
-	long long until = now_ms() + RUN_SECONDS * 1000LL;
+	long long until = (long long)steady_ms() + RUN_SECONDS * 1000LL;
 	int status = 0;
 	r = read_output(in, until, path, l, e);
 	if (r == 0)

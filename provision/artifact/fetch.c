@@ -5,10 +5,10 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/steady.h"
 #include "provision/artifact/artifact.h"
 #include "provision/artifact/cache.h"
 #include "provision/artifact/download.h"
@@ -485,13 +485,6 @@ struct crew {
 	pthread_mutex_t telling;
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec t = { 0 };
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void crew_progress(void *ctx, const struct artifact *art, uint64_t done, uint64_t total,
 			  const char *doing)
 {
@@ -512,10 +505,10 @@ static void *work(void *arg)
 			return NULL;
 		struct fetched *f = &c->rows[i];
 		AUTO_CLOSE int fd = -1;
-		uint64_t began = now_ms();
+		uint64_t began = steady_ms();
 		if (cancel_wished(c->a->o.cancel, &f->err) == 0)
 			obtain(c->a, &c->a->v[i], crew_progress, c, f, &fd, &f->err);
-		f->ms = now_ms() - began;
+		f->ms = steady_ms() - began;
 		if (!c->watch->done)
 			continue;
 		pthread_mutex_lock(&c->telling);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/steady.h"
 #include "provision/engine/site.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "provision/engine/now.h"
 #include "provision/files.h"
 
 #define LOCK_TIMEOUT_S 20
@@ -166,7 +166,7 @@ static int act(struct run *r, struct job *j, struct slot *s, struct err *e)
 				     .recipe = s->row.recipe,
 				     .step = s->row.step,
 				     .text = s->step->does });
-	uint64_t began = now_ms();
+	uint64_t began = steady_ms();
 	hand.ssh->finishes = true;	/* a first Ctrl-C leaves no package half installed */
 	int rc = (r->walk == WALK_DESTROY ? ops->undo : ops->apply)(s->step, &hand, e);
 	j->changed_at = j->site->changed_at = atomic_fetch_add(&r->clock, 1) + 1;
@@ -176,7 +176,7 @@ static int act(struct run *r, struct job *j, struct slot *s, struct err *e)
 	if (rc == 0)
 		rc = slot_check(r, j, s, e);
 	hand.ssh->finishes = false;
-	s->row.ms = now_ms() - began;
+	s->row.ms = steady_ms() - began;
 	if (rc < 0)
 		return rc;
 	if (s->seen.is != run_goal(r))

@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "provision/engine/now.h"
+#include "base/steady.h"
+#include "provision/engine/run_id.h"
 #include "provision/engine/site.h"
 
 static void name_the_run(struct run *r)
 {
-	now_run_id(r->run_id);
+	run_id(r->run_id);
 	char host[100] = "?";
 	gethostname(host, sizeof(host) - 1);
 	struct passwd pw;
@@ -109,7 +110,7 @@ int run_walk(enum walk w, const struct inventory *inv, const struct vault *vault
 	     const struct run_options *o, struct report *ret, struct err *e)
 {
 	static const struct purge none;
-	uint64_t began = now_ms();
+	uint64_t began = steady_ms();
 	__attribute__((cleanup(run_clear))) struct run r = {
 		.walk = w,
 		.inv = inv,
@@ -143,7 +144,7 @@ int run_walk(enum walk w, const struct inventory *inv, const struct vault *vault
 		return rc;
 	report_count(&report);
 	report.interrupted = atomic_load(&r.interrupted);
-	report.ms = now_ms() - began;
+	report.ms = steady_ms() - began;
 	*ret = report;
 	return 0;
 }

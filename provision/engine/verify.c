@@ -7,7 +7,8 @@
 
 #include "base/cleanup.h"
 #include "base/near.h"
-#include "provision/engine/now.h"
+#include "base/steady.h"
+#include "provision/engine/run_id.h"
 #include "provision/engine/plan.h"
 #include "provision/engine/pool.h"
 #include "provision/engine/run.h"
@@ -68,7 +69,7 @@ static void settle(struct verify *v, struct spot *sp, struct item *it, enum verd
 		   uint64_t began)
 {
 	it->row->verdict = verdict;
-	it->row->ms = now_ms() - began;
+	it->row->ms = steady_ms() - began;
 	report_line(it->row->why);
 	it->final = true;
 	tell(v, &(struct event){ .kind = EV_CHECK,
@@ -134,7 +135,7 @@ static int ask_once(struct verify *v, struct spot *sp, uint64_t began, struct er
 			verdict = it->check->judge(it->check, &view, it->row->why,
 						   sizeof(it->row->why));
 		if (verdict != CHECK_FAIL || v->o->once ||
-		    now_ms() - began >= (uint64_t)it->check->deadline_s * 1000)
+		    steady_ms() - began >= (uint64_t)it->check->deadline_s * 1000)
 			settle(v, sp, it, verdict, began);
 	}
 	facts_free(facts);
@@ -144,7 +145,7 @@ static int ask_once(struct verify *v, struct spot *sp, uint64_t began, struct er
 /* How long until the first open row has to be asked for the last time; 0: nothing is open. */
 static uint64_t first_deadline(const struct verify *v, const struct spot *sp, uint64_t began)
 {
-	uint64_t spent = now_ms() - began;
+	uint64_t spent = steady_ms() - began;
 	uint64_t least = 0;
 	for (size_t i = 0; i < sp->nitems; i++) {
 		if (!is_pending(v, &sp->items[i]))
@@ -159,8 +160,8 @@ static uint64_t first_deadline(const struct verify *v, const struct spot *sp, ui
 
 static void pause_ms(struct verify *v, uint64_t ms)
 {
-	uint64_t end = now_ms() + ms;
-	for (uint64_t now = now_ms(); now < end && !stop_asked(v); now = now_ms()) {
+	uint64_t end = steady_ms() + ms;
+	for (uint64_t now = steady_ms(); now < end && !stop_asked(v); now = steady_ms()) {
 		uint64_t some = end - now < LOOK_EVERY_MS ? end - now : LOOK_EVERY_MS;
 		nanosleep(&(struct timespec){ .tv_nsec = (long)some * 1000000 }, NULL);
 	}
@@ -191,7 +192,7 @@ static void open_spot(struct verify *v, struct spot *sp)
 
 static void verify_spot(struct verify *v, struct spot *sp)
 {
-	uint64_t began = now_ms();
+	uint64_t began = steady_ms();
 	if (first_deadline(v, sp, began) == 0)
 		return;
 	if (!sp->ssh && !sp->lost && !stop_asked(v))
@@ -402,14 +403,14 @@ static int walk_phases(struct verify *v, struct verify_report *report, struct er
 int run_verify(const struct inventory *inv, const struct vault *vault,
 	       const struct run_options *o, struct verify_report *ret, struct err *e)
 {
-	uint64_t began = now_ms();
+	uint64_t began = steady_ms();
 	struct verify_report report = { 0 };
 	__attribute__((cleanup(verify_clear))) struct verify v = {
 		.inv = inv,
 		.vault = vault,
 		.o = o,
 	};
-	now_run_id(v.run_id);
+	run_id(v.run_id);
 	int rc = walk_phases(&v, &report, e);
 	if (rc < 0) {
 		verify_report_clear(&report);
@@ -417,7 +418,7 @@ int run_verify(const struct inventory *inv, const struct vault *vault,
 	}
 	verify_report_count(&report);
 	report.interrupted = atomic_load(&v.interrupted);
-	report.ms = now_ms() - began;
+	report.ms = steady_ms() - began;
 	*ret = report;
 	return 0;
 }

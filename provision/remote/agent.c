@@ -229,7 +229,7 @@ int agent_start(const char *path, const struct agent_choice *choice, const struc
 	struct buf keys;
 	buf_init(&keys, MSG_MAX + 16);
 	/* a list needs nobody's consent, unlike a signature: an agent without one hangs */
-	struct bound soon = { .until_ms = bound_now_ms() + LIST_MS, .cancel = b->cancel };
+	struct bound soon = { .until_ms = steady_ms() + LIST_MS, .cancel = b->cancel };
 	int r = fetch(fd, path, choice, &soon, &keys, ret_keys, e);
 	if (r < 0 || !*ret_keys) {
 		buf_clear(&keys);

@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
+#include "base/steady.h"
 #include "provision/remote/session.h"
 
 #define BOUND_SLICE_MS 150	/* a cancel is noticed within this plus scheduling */
@@ -18,13 +18,6 @@ struct bound {
 	bool finishes;		/* only CANCEL_NOW ends it */
 };
 
-static inline uint64_t bound_now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static inline bool bound_cancelled(const struct bound *b)
 {
 	return b->cancel && atomic_load_explicit(&b->cancel->requested, memory_order_relaxed) >=
@@ -33,7 +26,7 @@ static inline bool bound_cancelled(const struct bound *b)
 
 static inline bool bound_over(const struct bound *b)
 {
-	return b->until_ms && bound_now_ms() >= b->until_ms;
+	return b->until_ms && steady_ms() >= b->until_ms;
 }
 
 /* Milliseconds for one poll(2). */
@@ -41,7 +34,7 @@ static inline int bound_slice(const struct bound *b)
 {
 	if (!b->until_ms)
 		return BOUND_SLICE_MS;
-	uint64_t now = bound_now_ms();
+	uint64_t now = steady_ms();
 	if (now >= b->until_ms)
 		return 0;
 	return b->until_ms - now < BOUND_SLICE_MS ? (int)(b->until_ms - now) : BOUND_SLICE_MS;

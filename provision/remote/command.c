@@ -112,7 +112,7 @@ static int on_data(ssh_session ssh, ssh_channel ch, void *data, uint32_t len, in
 {
 	struct run *r = arg;
 	(void)ssh, (void)ch;
-	r->last_ms = bound_now_ms();
+	r->last_ms = steady_ms();
 	if (is_stderr) {
 		keep_err(&r->err, data, len);
 		if (!r->started && r->err.data)
@@ -131,7 +131,7 @@ static void on_status(ssh_session ssh, ssh_channel ch, int status, void *arg)
 	(void)ssh, (void)ch;
 	r->has_status = true;
 	r->status = status & 0xff;
-	r->last_ms = bound_now_ms();
+	r->last_ms = steady_ms();
 }
 
 static void on_signal(ssh_session ssh, ssh_channel ch, const char *name, int core, const char *msg, const char *lang,
@@ -151,7 +151,7 @@ static void on_signal(ssh_session ssh, ssh_channel ch, const char *name, int cor
 	for (size_t i = 0; i < COUNT(signals); i++)
 		if (name && strcmp(name, signals[i].name) == 0)
 			r->status = 128 + signals[i].n;
-	r->last_ms = bound_now_ms();
+	r->last_ms = steady_ms();
 }
 
 static void on_eof(ssh_session ssh, ssh_channel ch, void *arg)
@@ -212,7 +212,7 @@ static size_t push(struct run *r, const char *data, size_t len)
 	int n = window ? ssh_channel_write(r->ch, data, (uint32_t)(want < window ? want : window)) : 0;
 	if (n <= 0)
 		return 0;
-	r->last_ms = bound_now_ms();
+	r->last_ms = steady_ms();
 	return (size_t)n;
 }
 
@@ -410,7 +410,7 @@ static int open_channel(struct run *r, const struct bound *b, struct err *e)
 
 static bool ended(const struct run *r)
 {
-	return r->closed || (r->has_status && r->last_ms + LINGER_MS < bound_now_ms());
+	return r->closed || (r->has_status && r->last_ms + LINGER_MS < steady_ms());
 }
 
 static bool has_line(const struct run *r)
@@ -422,7 +422,7 @@ static bool has_line(const struct run *r)
 static int drive(struct run *r, const struct bound *b, struct err *e)
 {
 	int rc = open_channel(r, b, e);
-	uint64_t begun_ms = bound_now_ms();
+	uint64_t begun_ms = steady_ms();
 	while (rc == 0) {
 		char why[256];
 		bool wait = false;
@@ -443,7 +443,7 @@ static int drive(struct run *r, const struct bound *b, struct err *e)
 				       r->c->name, r->cmd->script->name, r->out.max);
 		if (r->password == PW_WRONG)
 			return sudo_refusal(r, e);
-		if (!r->started && bound_now_ms() - begun_ms > SUDO_MS && !r->has_status)
+		if (!r->started && steady_ms() - begun_ms > SUDO_MS && !r->has_status)
 			return sudo_refusal(r, e);
 		if (r->c->held && r->c->held->closed)
 			return err_set(e, ERR_FAILED, "host '%s': what is held there has ended by itself before '%s' was done",
@@ -457,7 +457,7 @@ static int drive(struct run *r, const struct bound *b, struct err *e)
 
 static int settle(struct run *r, unsigned timeout_s, uint64_t begun_ms, struct answer *ret, struct err *e)
 {
-	uint64_t ms = bound_now_ms() - begun_ms;
+	uint64_t ms = steady_ms() - begun_ms;
 	int rc = odd_shell(r, e);
 	if (rc < 0)
 		return rc;
@@ -480,7 +480,7 @@ static int run_or_hold(struct conn *c, struct run *r, const struct cmd *cmd, boo
 		       struct err *e)
 {
 	unsigned timeout_s = cmd->timeout_s ? cmd->timeout_s : TIMEOUT_DEFAULT_S;
-	uint64_t begun = bound_now_ms();
+	uint64_t begun = steady_ms();
 	struct bound b = { .until_ms = begun + (uint64_t)timeout_s * 1000 + GRACE_MS,
 			   .cancel = c->cancel,
 			   .finishes = c->base.finishes };
@@ -493,7 +493,7 @@ static int run_or_hold(struct conn *c, struct run *r, const struct cmd *cmd, boo
 	if (rc < 0)
 		return rc;
 	if (hold && !ended(r)) {
-		*ret = (struct answer){ .out = r->out, .ms = bound_now_ms() - begun };
+		*ret = (struct answer){ .out = r->out, .ms = steady_ms() - begun };
 		buf_init(&r->out, 0);
 		r->drained = true;
 		return 1;
@@ -551,7 +551,7 @@ void conn_drop(struct session *s)
 		return;
 	struct err e = { 0 };
 	bool stopping = c->cancel && atomic_load(&c->cancel->requested);
-	struct bound b = { .until_ms = bound_now_ms() + (stopping ? DROP_MS / 4 : DROP_MS) };
+	struct bound b = { .until_ms = steady_ms() + (stopping ? DROP_MS / 4 : DROP_MS) };
 	if (!r->closed)
 		ssh_channel_send_eof(r->ch);
 	while (!ended(r) && conn_step(c, &b, -1, &e) == 0)

@@ -140,7 +140,7 @@ static int race(const struct addrinfo *ai, const struct bound *b, struct err *e)
 	int won = -1, last = 0, pending = 0;
 	uint64_t next_ms = 0;
 	while (won < 0) {
-		if (ai && n < ADDRESSES_MAX && (!pending || bound_now_ms() >= next_ms)) {
+		if (ai && n < ADDRESSES_MAX && (!pending || steady_ms() >= next_ms)) {
 			int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 			if (fd < 0) {
 				last = errno;
@@ -153,7 +153,7 @@ static int race(const struct addrinfo *ai, const struct bound *b, struct err *e)
 			} else {
 				p[n++] = (struct pollfd){ .fd = fd, .events = POLLOUT };
 				pending++;
-				next_ms = bound_now_ms() + STAGGER_MS;
+				next_ms = steady_ms() + STAGGER_MS;
 			}
 			ai = ai->ai_next;
 			continue;

@@ -115,7 +115,7 @@ static bool hop_alive(const struct hop *h)
 static int listen_for(struct conn *c, struct err *e)
 {
 	struct hop *t = conn_target(c);
-	uint64_t now = bound_now_ms();
+	uint64_t now = steady_ms();
 	if (!t->in)
 		return 0;
 	if (t->traffic.in_bytes != c->heard_bytes) {
@@ -466,7 +466,7 @@ static int hop_try(struct conn *c, size_t i, const struct khosts *known, const s
 	ssh_set_message_callback(h->ssh, reply_default, NULL);
 	h->traffic = (struct ssh_counter_struct){ 0 };
 	ssh_set_counters(h->ssh, &h->traffic, NULL);
-	c->heard_ms = bound_now_ms();
+	c->heard_ms = steady_ms();
 	c->heard_bytes = 0;
 	h->fd = -1;	/* the session closes it from now on */
 	return handshake(c, h, b, e);
@@ -481,7 +481,7 @@ static bool worth_another_try(const struct hop *h, int r)
 
 static int pause_ms(struct conn *c, unsigned ms, const struct bound *b, struct err *e)
 {
-	struct bound until = { .until_ms = bound_now_ms() + ms, .cancel = b->cancel };
+	struct bound until = { .until_ms = steady_ms() + ms, .cancel = b->cancel };
 	if (b->until_ms && until.until_ms > b->until_ms)
 		return -(int)ERR_UNREACHABLE;
 	while (!bound_over(&until)) {
@@ -532,7 +532,7 @@ static int hop_open(struct conn *c, size_t i, const struct bound *b, struct err 
 	if (r == 0)
 		r = conn_login(c, h, b, e);
 	h->in = r == 0;
-	c->heard_ms = bound_now_ms();
+	c->heard_ms = steady_ms();
 	return r;
 }
 
@@ -697,7 +697,7 @@ int ssh_open(const struct ssh_target *t, const struct ssh_policy *p, struct sess
 	c->ran = p->ran;
 	c->ran_ctx = p->ran_ctx;
 	struct bound b = {
-		.until_ms = bound_now_ms() + (uint64_t)(p->connect_timeout_s ? p->connect_timeout_s : 20) * 1000,
+		.until_ms = steady_ms() + (uint64_t)(p->connect_timeout_s ? p->connect_timeout_s : 20) * 1000,
 		.cancel = p->cancel,
 	};
 	int r = plan(c, t, p, e);
