@@ -17,19 +17,27 @@ static bool takes_value(const struct opt *o)
 int opts_duration(const char *text, unsigned long long *ret_ns, struct err *e)
 {
 	static const struct { const char *unit; double ns; } units[] = {
-		{ "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "", 1e9 }, { "s", 1e9 },
-		{ "m", 60e9 }, { "h", 3600e9 }, { "d", 86400e9 },
+		{ "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "m", 60e9 }, { "h", 3600e9 }, { "d", 86400e9 },
 	};
-	char *end = NULL;
-	errno = 0;
-	double v = isdigit((unsigned char)text[0]) ? strtod(text, &end) : -1;
-	for (size_t i = 0; end && end != text && !errno && i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(end, units[i].unit) != 0 || v * units[i].ns > 9e18)
+	double ns = 0;
+	for (const char *s = text; isdigit((unsigned char)*s);) {
+		char *end = NULL;
+		errno = 0;
+		double v = strtod(s, &end), unit = *end || s != text ? 0 : 1e9;
+		size_t letters = strspn(end, "abcdefghijklmnopqrstuvwxyz");
+		for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+			if (strlen(units[i].unit) == letters && strncmp(end, units[i].unit, letters) == 0)
+				unit = units[i].ns;
+		ns += v * unit;
+		s = end + letters;
+		if (errno || unit == 0 || ns > 9e18)
+			break;
+		if (*s)
 			continue;
-		*ret_ns = (unsigned long long)(v * units[i].ns + 0.5);
+		*ret_ns = (unsigned long long)(ns + 0.5);
 		return 0;
 	}
-	return err_set(e, ERR_USAGE, "'%s' is not a duration (such as 500ms, 10s, 2m)", text);
+	return err_set(e, ERR_USAGE, "'%s' is not a duration (such as 500ms, 10s, 1m30s)", text);
 }
 
 static int set_enum(const struct opt *o, const char *v, int *into, struct err *e)

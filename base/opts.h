@@ -20,7 +20,7 @@ enum opt_kind {
 	OPT_FLAG,	/* bool: --name sets true, --no-name (when .negatable) false */
 	OPT_STRING,	/* const char *: points into argv */
 	OPT_UINT,	/* unsigned, in [min, max] */
-	OPT_DURATION,	/* uint64_t nanoseconds: 50ms, 1s, 1.5m, 2h; a bare number is seconds; [min, max] in ns */
+	OPT_DURATION,	/* uint64_t nanoseconds: 50ms, 1s, 1.5m, 1m30s; a bare number is seconds; [min, max] in ns */
 	OPT_COUNT,	/* unsigned: each occurrence adds one (-vv) */
 	OPT_ENUM,	/* int: index into .values */
 };

@@ -169,6 +169,26 @@ Test(opts, every_spelling)
 	cr_assert_str_eq(argv[1], "--jobs");
 }
 
+Test(opts, durations)
+{
+	static const struct { const char *text; unsigned long long ns; } good[] = {
+		{ "5", 5000000000 }, { "500ms", 500000000 }, { "1m30s", 90000000000 }, { "1h2m3s4ms", 3723004000000 },
+		{ "1.5m", 90000000000 }, { "2us", 2000 }, { "1d", 86400000000000 },
+	};
+	static const char *const bad[] = { "", "s", "3x", "1m30", "30 s", "1m s", "-1s", "1e300d", "m1" };
+	for (size_t i = 0; i < COUNT(good); i++) {
+		unsigned long long ns = 0;
+		struct err e = { 0 };
+		cr_assert_eq(opts_duration(good[i].text, &ns, &e), 0, "%s", e.msg);
+		cr_assert_eq(ns, good[i].ns, "%s: %llu", good[i].text, ns);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		unsigned long long ns = 0;
+		struct err e = { 0 };
+		cr_assert_eq(opts_duration(bad[i], &ns, &e), -(int)ERR_USAGE, "'%s'", bad[i]);
+	}
+}
+
 Test(opts, mistakes_are_named)
 {
 	static const struct { const char *word, *says; } bad[] = {
