@@ -60,6 +60,7 @@ struct host {
 	const char *disk;		/* disk_for_persistent_storage (control node) */
 	const char *disk_serial;	/* always, unless disk is a by-id path or loop */
 	const char *disk_for_testing;
+	unsigned power_limit;		/* node_power_limit in watts; 0: none */
 	struct secret_ref bmc_user, bmc_password;
 	const char *extra_server_args;	/* for k3s here; NULL on an agent */
 	const char *extra_agent_args;	/* NULL on a server */
@@ -109,6 +110,8 @@ struct inventory {
 	/* exporter */
 	unsigned exporter_port;		/* prometheus_kepler_port */
 	const char *exporter_interval;
+	/* what a kWh costs, in which money, and how many grams of CO2 it stands for: decimal numbers as they are written */
+	const char *energy_price, *energy_currency, *carbon_intensity;
 	bool bmc_insecure;		/* bmc_tls_skip_verify */
 	const char *bmc_ca_file;
 };

@@ -18,6 +18,7 @@ enum ftype {
 	T_YAML,		/* text that is itself a YAML mapping */
 	T_BOOL,
 	T_INT,		/* min..max */
+	T_DECIMAL,	/* digits, with or without a fraction; kept as it is written */
 	T_PORT,
 	T_NODEPORT,
 	T_SIZE,		/* a Kubernetes quantity, in bytes, min..max */

@@ -103,6 +103,14 @@ static bool parse_int(struct tctx *c, const struct field *f, const char *s, stru
 	return true;
 }
 
+static bool parse_decimal(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
+{
+	size_t whole = strspn(s, DIGITS), frac = s[whole] == '.' ? strspn(s + whole + 1, DIGITS) : 0;
+	if (!whole || whole > 9 || frac > 6 || (s[whole] == '.' && !frac) || s[whole + (frac ? frac + 1 : 0)])
+		return false;
+	return parse_text(c, f, s, ret);
+}
+
 static bool parse_port(struct tctx *c, const struct field *f, const char *s, struct fvalue *ret)
 {
 	(void)f;
@@ -683,6 +691,7 @@ static const struct ftype_row rows[] = {
 	[T_YAML] = { "YAML text", "YAML text (key: value lines below '|')", parse_yaml },
 	[T_BOOL] = { "yes/no", "yes or no", parse_bool },
 	[T_INT] = { "number", "a whole number", parse_int },
+	[T_DECIMAL] = { "decimal", "a number such as 0.25: at most 9 digits, and 6 behind the point", parse_decimal },
 	[T_PORT] = { "port", "a port: 1 to 65535", parse_port },
 	[T_NODEPORT] = { "NodePort", "a NodePort: 30000 to 32767", parse_nodeport },
 	[T_SIZE] = { "size", "a size such as 50Gi, 500M, 1.5Ti or plain bytes", parse_size },

@@ -2,13 +2,16 @@
 /*
  * The monitoring stack: Prometheus, Grafana and Alertmanager by the chart kube-prometheus-stack, each with its data on
  * the data volume, so that it survives the stack and the cluster. The names are those of the thesis' scripts: release
- * "monitoring", StorageClass local-nfs, volumes nfs-pv-*, claims nfs-pvc-*.
+ * "monitoring", StorageClass local-nfs, volumes nfs-pv-*, claims nfs-pvc-*. Behind the release, whose kinds they are: what
+ * Prometheus asks of the exporters, what it reckons from that, and dashboards.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/opts.h"
+#include "provision/recipes/dashboard.h"
 #include "provision/recipes/recipes.h"
 #include "provision/steps/cluster.h"
 
@@ -201,12 +204,20 @@ static size_t volume_objects(const struct inventory *inv, struct kube_object ret
 	return COUNT(dirs);
 }
 
+static size_t in_namespace(const struct inventory *inv, const char *resource, const char *name,
+			   struct kube_object ret[KUBE_OBJECTS_MAX])
+{
+	ret[0] = (struct kube_object){ .resource = resource };
+	snprintf(ret[0].ns, sizeof(ret[0].ns), "%s", inv->monitoring_namespace);
+	snprintf(ret[0].name, sizeof(ret[0].name), "%s", name);
+	return 1;
+}
+
 static size_t claim_objects(const struct inventory *inv, struct kube_object ret[KUBE_OBJECTS_MAX])
 {
-	ret[0] = (struct kube_object){ .resource = "persistentvolumeclaim" };
-	snprintf(ret[0].ns, sizeof(ret[0].ns), "%s", inv->monitoring_namespace);
-	snprintf(ret[0].name, sizeof(ret[0].name), "%s-grafana", inv->pvc_name);
-	return 1;
+	char name[80];
+	snprintf(name, sizeof(name), "%s-grafana", inv->pvc_name);
+	return in_namespace(inv, "persistentvolumeclaim", name, ret);
 }
 
 static const struct kube_arg namespace = { "monitoring-namespace.yaml.tmpl", NULL, namespace_objects, 300 };
@@ -259,6 +270,100 @@ static int password_apply(const struct step *s, struct hand *h, struct err *e)
 
 static const struct step_ops password_ops = { .ask = password_ask, .check = password_check, .apply = password_apply };
 
+/* ---- what Prometheus asks, reckons and shows of the energy */
+
+/* Template engines of others write their tags with two braces, too: "{{l}} $value }}" is one of theirs. */
+static int braces(const struct view *v, struct buf *ret, struct err *e)
+{
+	(void)v;
+	(void)e;
+	return buf_adds(ret, "{{");
+}
+
+/* Seconds of the longer of the two intervals in which news come. */
+static int interval_s(const struct view *v, unsigned long long *ret, struct err *e)
+{
+	unsigned long long scrape = 0, read = 0;
+	int rc = opts_duration(v->inv->prometheus_scrape_interval, &scrape, e);
+	if (rc == 0)
+		rc = opts_duration(v->inv->exporter_interval, &read, e);
+	*ret = ((scrape > read ? scrape : read) + 999999999) / 1000000000;
+	return rc;
+}
+
+/* A rate needs two values that differ, also when one scrape is missed: as Grafana's $__rate_interval, four intervals. */
+static int rate_window(const struct view *v, struct buf *ret, struct err *e)
+{
+	unsigned long long s = 0;
+	int rc = interval_s(v, &s, e);
+	return rc < 0 ? rc : buf_addf(ret, "%llus", s < 15 ? 60 : 4 * s);
+}
+
+/* Long for a meter, and longer than the slowest of them may be asked. */
+static int stale_seconds(const struct view *v, struct buf *ret, struct err *e)
+{
+	unsigned long long s = 0;
+	int rc = interval_s(v, &s, e);
+	return rc < 0 ? rc : buf_addf(ret, "%llu", s < 60 ? 300 : 5 * s);
+}
+
+static int power_limits(const struct view *v, struct buf *ret, struct err *e)
+{
+	(void)e;
+	for (size_t i = 0; i < v->inv->nhosts; i++)
+		if (v->inv->hosts[i].power_limit)
+			buf_addf(ret,
+				 "        - record: instance:power_limit_watts\n          expr: vector(%u)\n"
+				 "          labels: {instance: \"%s\"}\n",
+				 v->inv->hosts[i].power_limit, v->inv->hosts[i].node_name);
+	return 0;
+}
+
+static int cluster_dashboard(const struct view *v, struct buf *ret, struct err *e)
+{
+	return dashboard_add(&dashboard_cluster, v->inv, ret, e);
+}
+
+static int workloads_dashboard(const struct view *v, struct buf *ret, struct err *e)
+{
+	return dashboard_add(&dashboard_workloads, v->inv, ret, e);
+}
+
+static int exporters_dashboard(const struct view *v, struct buf *ret, struct err *e)
+{
+	return dashboard_add(&dashboard_exporters, v->inv, ret, e);
+}
+
+static const struct tmpl_name energy_names[] = {
+	{ "l", .value = braces },
+	{ "rate_window", .value = rate_window },
+	{ "stale_seconds", .value = stale_seconds },
+	{ "power_limits", .value = power_limits, .lines = true },
+	{ "dashboard_cluster", .value = cluster_dashboard },
+	{ "dashboard_workloads", .value = workloads_dashboard },
+	{ "dashboard_exporters", .value = exporters_dashboard },
+	{ NULL },
+};
+
+static size_t scrape_objects(const struct inventory *inv, struct kube_object ret[KUBE_OBJECTS_MAX])
+{
+	return in_namespace(inv, "scrapeconfig", "powerstack-exporter", ret);
+}
+
+static size_t rules_objects(const struct inventory *inv, struct kube_object ret[KUBE_OBJECTS_MAX])
+{
+	return in_namespace(inv, "prometheusrule", "powerstack-energy", ret);
+}
+
+static size_t dashboards_objects(const struct inventory *inv, struct kube_object ret[KUBE_OBJECTS_MAX])
+{
+	return in_namespace(inv, "configmap", "powerstack-dashboards", ret);
+}
+
+static const struct kube_arg scrape = { "monitoring-scrape.yaml.tmpl", NULL, scrape_objects, 300 };
+static const struct kube_arg rules = { "monitoring-rules.yaml.tmpl", energy_names, rules_objects, 300 };
+static const struct kube_arg dashboards = { "monitoring-dashboards.yaml.tmpl", energy_names, dashboards_objects, 300 };
+
 /* ---- the release */
 
 /* A share knows no quota: Prometheus drops its oldest blocks before its claim is full. A tenth is left for what it writes
@@ -290,6 +395,9 @@ enum row {
 	ROW_CHART,
 	ROW_RELEASE,
 	ROW_PASSWORD,
+	ROW_SCRAPE,
+	ROW_RULES,
+	ROW_DASHBOARDS,
 	NROWS,
 };
 static const struct step steps[NROWS];
@@ -321,6 +429,9 @@ static const struct step steps[NROWS] = {
 	[ROW_RELEASE] = { "release", "the monitoring stack is installed and up", &release_ops, &release },
 	[ROW_PASSWORD] = { "password", "Grafana takes its admin's password", &password_ops, NULL,
 			   .flags = STEP_SECRET, .no_undo = "the password goes with Grafana" },
+	[ROW_SCRAPE] = { "scrape", "Prometheus asks every node's exporter", &kube_ops, &scrape },
+	[ROW_RULES] = { "rules", "it reckons the power of nodes, and tells what is wrong", &kube_ops, &rules },
+	[ROW_DASHBOARDS] = { "dashboards", "Grafana shows the energy", &kube_ops, &dashboards },
 };
 
 static const char *const after[] = { "helm", "k3s-control", "k3s-agent", "nfs-server", "nfs-client", "monitoring-server",

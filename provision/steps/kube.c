@@ -18,6 +18,9 @@ static const struct {
 	{ "persistentvolume", "/api/v1/persistentvolumes" },
 	{ "persistentvolumeclaim", "/api/v1/namespaces/%s/persistentvolumeclaims" },
 	{ "storageclass", "/apis/storage.k8s.io/v1/storageclasses" },
+	{ "configmap", "/api/v1/namespaces/%s/configmaps" },
+	{ "scrapeconfig", "/apis/monitoring.coreos.com/v1alpha1/namespaces/%s/scrapeconfigs" },
+	{ "prometheusrule", "/apis/monitoring.coreos.com/v1/namespaces/%s/prometheusrules" },
 	{ "helmchartconfig", "/apis/helm.cattle.io/v1/namespaces/%s/helmchartconfigs" },
 };
 

@@ -155,7 +155,7 @@ objects >"$work/objects.before"
 # ---- from nothing
 run deploy --check helm monitoring
 is "$rc" 4 "deploy --check has changes pending"
-is "$(jq -r '[.steps[] | select(.part != null) | .step] | length' <<<"$out")" 13 "of thirteen rows"
+is "$(jq -r '[.steps[] | select(.part != null) | .step] | length' <<<"$out")" 16 "of sixteen rows"
 run deploy helm monitoring
 is "$rc" 0 "helm and the monitoring stack are deployed"
 [ "$rc" = 0 ] || {
@@ -163,7 +163,7 @@ is "$rc" 0 "helm and the monitoring stack are deployed"
 	done_testing
 	exit 1
 }
-is "$(changed)" "binary default-class class keep-default claim folders namespace volumes grafana-claim admin chart release password" "every row"
+is "$(changed)" "binary default-class class keep-default claim folders namespace volumes grafana-claim admin chart release password scrape rules dashboards" "every row"
 is "$(/usr/local/bin/helm version --template '{{.Version}}')" "$("$clients/helm" version --template '{{.Version}}')" "helm is on the node"
 is "$(revisions)" "1:deployed " "the release has one revision"
 is "$(kc get pvc -n monitoring -o jsonpath='{range .items[*]}{.metadata.name}:{.spec.volumeName}:{.status.phase} {end}')" \
@@ -174,6 +174,9 @@ is "$(kc get svc -n monitoring -o jsonpath='{range .items[*]}{.metadata.name}:{.
 	"the services have their ports on the nodes"
 is "$(kc get prometheus -n monitoring -o jsonpath='{.items[0].spec.scrapeInterval} {.items[0].spec.retention} {.items[0].spec.retentionSize}')" "10s 10d 46080MB" \
 	"Prometheus keeps what fits into its volume"
+is "$(kc get scrapeconfigs,prometheusrules,configmaps -n monitoring -l app.kubernetes.io/managed-by=powerstack -o name | tr '\n' ' ')" \
+	"scrapeconfig.monitoring.coreos.com/powerstack-exporter prometheusrule.monitoring.coreos.com/powerstack-energy configmap/powerstack-dashboards " \
+	"what Prometheus asks and reckons, and Grafana shows, is there"
 is "$(default_classes)" "local-nfs " "there is one default storage class"
 is "$(kc get svc -n kube-system -o name)" "" "what K3s runs in its own process is not monitored"
 is "$(stat -c '%n %u:%g %a' /mnt/data/* | tr '\n' ' ')" "/mnt/data/alertmanager 1000:2000 750 /mnt/data/grafana 472:472 750 /mnt/data/prometheus 1000:2000 750 " \
@@ -198,7 +201,7 @@ like "$(cat "$work/release.json")" monitoring-grafana-admin "which names the Sec
 # ---- one changed value
 site 'prometheus_scrape_interval: 15s'
 run deploy helm monitoring
-is "$rc $(changed)" "0 release" "one changed value is one row"
+is "$rc $(changed)" "0 release scrape" "one changed value is where it belongs"
 is "$(revisions)" "1:superseded 2:deployed " "and one revision"
 is "$(kc get prometheus -n monitoring -o jsonpath='{.items[0].spec.scrapeInterval}')" "15s" "with the value"
 

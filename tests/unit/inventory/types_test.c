@@ -25,6 +25,13 @@ static const struct sample samples[] = {
 	{ "grafana_custom_nodeport", "30000", "30000" }, { "grafana_custom_nodeport", "32767", "32767" },
 	{ "grafana_custom_nodeport", "29999", NULL, "a NodePort: 30000 to 32767" },
 	{ "grafana_custom_nodeport", "32768", NULL, "a NodePort" },
+	/* numbers */
+	{ "energy_price", "0.25", "0.25" }, { "energy_price", "0", "0" }, { "energy_price", "123456789.123456", "123456789.123456" },
+	{ "energy_price", ".5", NULL, "a number such as 0.25" }, { "energy_price", "5.", NULL, "a number such as" },
+	{ "energy_price", "-1", NULL, "a number such as" }, { "energy_price", "1e3", NULL, "a number such as" },
+	{ "energy_price", "1.2.3", NULL, "a number such as" }, { "energy_price", "0,25", NULL, "a number such as" },
+	{ "energy_price", "1234567890", NULL, "a number such as" }, { "carbon_intensity", "1.1234567", NULL, "a number such as" },
+	{ "energy_currency", "EUROPOUND", NULL, "at most 8 letters" },
 	/* sizes: Kubernetes quantities */
 	{ "storageclass_size", "150Gi", "161061273600" }, { "storageclass_size", "1.5Ti", "1649267441664" },
 	{ "storageclass_size", "100G", "100000000000" }, { "storageclass_size", "200000M", "200000000000" },
