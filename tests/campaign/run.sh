@@ -47,6 +47,7 @@ converge() {
 interrupted() {
 	local n=$1 signal=$2 victim
 	shift 2
+	: >"$dir/interrupted.out"
 	exec_ps "$dir" "$@" -v --no-progress >"$dir/interrupted.out" 2>&1 &
 	victim=$!
 	while kill -0 $victim 2>/dev/null; do
