@@ -4,7 +4,8 @@
 # keeps the answers in root's home folder.
 
 # node_get KUBECONFIG PATH: the API's answer. By curl where there is one, with the files that K3s' kubeconfig names: kubectl
-# takes a second of a small board's processor to begin. Whatever curl is configured to do elsewhere has no say here.
+# takes a second of a small board's processor to begin. Whatever curl is configured to do elsewhere has no say here, and
+# it does not say its name: to a "curl" the API's answer is indented (apiserver/pkg/endpoints/handlers/responsewriters).
 node_get() {
 	url='' ca='' cert='' key=''
 	while IFS= read -r l; do
@@ -16,7 +17,7 @@ node_get() {
 		esac
 	done <"$1"
 	if [ -n "$url" ] && [ -r "$ca" ] && [ -r "$cert" ] && [ -r "$key" ] && command -v curl >/dev/null; then
-		curl -q -g -sS -f --noproxy '*' --max-time 10 --cacert "$ca" --cert "$cert" --key "$key" "$url$2"
+		curl -q -g -sS -f -A powerstack --noproxy '*' --max-time 10 --cacert "$ca" --cert "$cert" --key "$key" "$url$2"
 	else
 		timeout -k 1 15 /usr/local/bin/k3s kubectl --kubeconfig "$1" --request-timeout=10s get --raw "$2"
 	fi

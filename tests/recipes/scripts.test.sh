@@ -566,7 +566,7 @@ is "$(cat /var/log/curl.args 2>&1)" 'cat: /var/log/curl.args: No such file or di
 touch $data/agent/kubelet.key
 rm /var/log/k3s.args
 like "$(probe node:$data:n1)" '^ip=192.0.2.7$' 'by curl where there is one'
-is "$(cat /var/log/curl.args; cat /var/log/k3s.args 2>/dev/null)" "-q -g -sS -f --noproxy * --max-time 10 --cacert $data/agent/ca.crt --cert $data/agent/kubelet.crt --key $data/agent/kubelet.key https://[::1]:6444/api/v1/nodes/n1" 'with the files that the kubeconfig names'
+is "$(cat /var/log/curl.args; cat /var/log/k3s.args 2>/dev/null)" "-q -g -sS -f -A powerstack --noproxy * --max-time 10 --cacert $data/agent/ca.crt --cert $data/agent/kubelet.crt --key $data/agent/kubelet.key https://[::1]:6444/api/v1/nodes/n1" 'with the files that the kubeconfig names'
 rm -f "$tmp/bin/curl"
 : >$data/agent/kubelet.kubeconfig
 touch /var/log/refused
