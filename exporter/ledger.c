@@ -19,6 +19,10 @@ struct told {
 	uint64_t uj;
 	bool idle_told; /* by the meters themselves */
 	uint64_t idle_uj;
+	/* Of a zone that tells how busy it was: that zone, the time that its marks were of, busy time in it. */
+	bool busy_told, busy_unknown;
+	uint32_t zone;
+	uint64_t busy_ns, marked_ns;
 	bool from;	/* the three that follow are set */
 	uint64_t from_ns, from_busy_ns;
 	bool from_sched;
@@ -141,18 +145,32 @@ static void tell(struct ledger *l, struct account *a, uint64_t uj, const uint64_
 	}
 }
 
+/* How busy what drew the account's joules was, 0 to 1, and the time that they are of. false: that is not known. */
+static bool told_busy(const struct told *t, const struct tick *now, uint64_t *ret_ns, double *ret_busy)
+{
+	*ret_ns = t->from && now->at_ns > t->from_ns ? now->at_ns - t->from_ns : 0;
+	if (t->busy_told) {
+		*ret_ns = t->marked_ns;
+		*ret_busy = t->marked_ns ? (double)t->busy_ns / (double)t->marked_ns : 0;
+		return t->marked_ns > 0 && !t->busy_unknown && *ret_busy <= 1;
+	}
+	if (*ret_ns == 0 || !now->sched.there || !t->from_sched || now->sched.cpus == 0 ||
+	    now->sched.busy_ns < t->from_busy_ns)
+		return false;
+	*ret_busy = (double)(now->sched.busy_ns - t->from_busy_ns) / ((double)*ret_ns * now->sched.cpus);
+	return true;
+}
+
 /* The one place where joules are booked: divided into idle and dynamic where that can be told. */
 static void book(struct account *a, struct told *t, const struct tick *now, bool sure, double excess_uj,
 		 const double *floor_uw, uint64_t ret[NMODES])
 {
-	uint64_t ns = t->from && now->at_ns > t->from_ns ? now->at_ns - t->from_ns : 0, idle = 0;
-	bool sched = now->sched.there && t->from_sched && now->sched.cpus > 0 &&
-		     now->sched.busy_ns >= t->from_busy_ns;
+	uint64_t ns = 0, idle = 0;
+	double busy = 0;
 
 	/* What an unusual mix cost more is no use of another height: the line stays straight without it. */
-	if (sure && sched && ns > 0 && !t->idle_told)
-		idle_learn(&t->idle, excess_uj < (double)t->uj ? (uint64_t)((double)t->uj - excess_uj) : 0, ns,
-			   (double)(now->sched.busy_ns - t->from_busy_ns) / ((double)ns * now->sched.cpus));
+	if (told_busy(t, now, &ns, &busy) && (sure || t->busy_told) && !t->idle_told)
+		idle_learn(&t->idle, excess_uj < (double)t->uj ? (uint64_t)((double)t->uj - excess_uj) : 0, ns, busy);
 	if (floor_uw)
 		idle_follow(&t->idle, *floor_uw);
 	ret[MODE_DYNAMIC] = ret[MODE_IDLE] = ret[MODE_UNSPLIT] = 0;
@@ -169,7 +187,9 @@ static void book(struct account *a, struct told *t, const struct tick *now, bool
 		a->modes |= 1u << MODE_UNSPLIT;
 	}
 	for (size_t m = 0; m < NMODES; m++)
-		a->uj[m] += ret[m];
+		a->uj[m] += a->step_uj[m] = ret[m];
+	a->step_ns = ns;
+	a->stepped_ns = now->at_ns;
 	*t = (struct told){ .from = true,
 			    .from_ns = now->at_ns,
 			    .from_busy_ns = now->sched.busy_ns,
@@ -206,7 +226,14 @@ static int book_all(struct ledger *l, const struct tick *now, bool sure, struct 
 		bool floor = works_floor_w(l->works, a->component, &floor_uw);
 
 		floor_uw = floor_uw * 1e6 / accounts[a->component]; /* packages of one machine are alike */
+		uint32_t zone = l->told[i].zone;
+
 		book(a, &l->told[i], now, sure, excess, floor ? &floor_uw : NULL, uj);
+		/* GPUs come one by one, and before the platform, whose parts they are. */
+		if (a->component == COMP_GPU) {
+			rc = works_book_gpu(l->works, zone, uj, a->step_ns, e) < 0 ? -(int)e->kind : rc;
+			continue;
+		}
 		told[a->component] = true;
 		for (size_t m = 0; m < NMODES; m++)
 			sums[a->component][m] += uj[m];
@@ -273,9 +300,18 @@ static void settle_proof(struct ledger *l, uint64_t platform_uj, uint64_t parts_
 /* What a mark says of the time since the zone's mark before. */
 struct step {
 	bool first, doubt; /* nothing, as there was none; or as it cannot be */
-	uint64_t uj, idle_uj, ns;
+	bool waits;	   /* nothing yet */
+	uint64_t uj, idle_uj, busy_ns, ns;
 	const struct zone_mark *mark;
 };
+
+static void tell_busy(struct told *t, const struct step *s)
+{
+	t->busy_told = true;
+	t->busy_unknown |= s->mark->busy_unknown;
+	t->busy_ns += s->busy_ns;
+	t->marked_ns += s->ns;
+}
 
 static void take_step(struct ledger *l, const struct zone *z, const struct zone_mark *m, struct step *ret)
 {
@@ -293,6 +329,9 @@ static void take_step(struct ledger *l, const struct zone *z, const struct zone_
 			ret->ns = m->at_ns - b->last.at_ns;
 		if (z->knows_idle && m->idle_uj > b->last.idle_uj)
 			ret->idle_uj = m->idle_uj - b->last.idle_uj;
+		ret->waits = z->tells_busy && rc == 0 && ret->ns == 0 && ret->uj == 0;
+		if (m->busy_ns > b->last.busy_ns)
+			ret->busy_ns = m->busy_ns - b->last.busy_ns;
 		if (m->told_ns > b->last.told_ns && b->last.told_ns > 0)
 			l->told_every_ns[m->zone] = m->told_ns - b->last.told_ns;
 	}
@@ -300,8 +339,8 @@ static void take_step(struct ledger *l, const struct zone *z, const struct zone_
 }
 
 /* A platform meter that tells more seldom than its parts follows them between its readings (fuse.h);
- * known: all parts told of this interval, and drew parts_uj in it. */
-static void fuse_step(struct ledger *l, struct step *s, uint64_t parts_uj, bool known)
+ * known: all parts told of this interval, and drew parts_w in it. */
+static void fuse_step(struct ledger *l, struct step *s, double parts_w, bool known)
 {
 	const struct zone_mark *m = s->mark;
 	uint64_t every_ns = l->told_every_ns[m->zone];
@@ -309,8 +348,6 @@ static void fuse_step(struct ledger *l, struct step *s, uint64_t parts_uj, bool 
 
 	if (m->told_ns == 0 || !known || s->first || s->doubt || s->ns == 0)
 		return;
-	double parts_w = (double)parts_uj / 1e6 / seconds;
-
 	if (m->told_ns != l->zones[m->zone].last.told_ns && m->told_ns + s->ns >= m->at_ns)
 		fuse_learn(&l->fuses[m->zone], parts_w, (double)m->told_uw / 1e6,
 			   every_ns > 0 ? (double)every_ns / 1e9 : seconds);
@@ -328,8 +365,9 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 	/* Of this interval: what platform and parts drew, and whether all of them told. */
 	uint64_t platform_uj = 0, parts_uj = 0, platform_idle_uj = 0, parts_idle_uj = 0;
 	bool knows_idle = true;
-	bool platform = false, unproven = false, parts = false, all_known = true, lost = false;
+	bool platform = false, unproven = false, parts = false, all_known = true, lost = false, waits = false;
 	unsigned parts_source = 0;
+	double parts_w = 0;
 
 	for (size_t i = 0; i < now->nmarks; i++) {
 		const struct zone_mark *m = &now->marks[i];
@@ -344,8 +382,10 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 		if (!is_part(z->component))
 			continue;
 		lost |= s->first || s->doubt;
+		waits |= s->waits;
 		if (s->first || s->doubt)
 			continue;
+		parts_w += s->ns ? (double)s->uj / 1e6 / ((double)s->ns / 1e9) : 0;
 		if (!parts || z->component != COMP_GPU)
 			parts_source = z->source; /* of the components, not of a GPU beside them */
 		parts = true;
@@ -363,7 +403,7 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 		struct account *a = NULL;
 
 		if (z->component == COMP_PLATFORM)
-			fuse_step(l, s, parts_uj, parts && all_known && !lost);
+			fuse_step(l, s, parts_w, parts && all_known && !lost && !waits);
 		if (z->needs_proof && l->proof == PROOF_NONE)
 			l->proof = PROOF_PENDING;
 		if (!z->needs_proof || l->proof == PROOF_GOOD) {
@@ -377,9 +417,15 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 			lost |= counts;
 			continue;
 		}
+		if (s->waits)
+			continue;
 		b->booked_uj += s->uj;
 		if (a)
 			tell(l, a, s->uj, z->knows_idle ? &s->idle_uj : NULL);
+		if (a && z->component == COMP_GPU)
+			l->told[a - l->accounts].zone = m->zone;
+		if (a && z->tells_busy)
+			tell_busy(&l->told[a - l->accounts], s);
 		knows_idle &= z->knows_idle || !counts;
 		if (z->component == COMP_PLATFORM) {
 			platform = true;
@@ -395,7 +441,7 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 			all_known = false;
 	}
 	if (lost) {
-		l->pending_broken = !all_known;
+		l->pending_broken = !all_known || waits;
 		forget_pending(l);
 		return false;
 	}
@@ -405,6 +451,8 @@ static bool take_marks(struct ledger *l, const struct tick *now)
 	l->pending_parts_idle_uj += parts_idle_uj;
 	if (!all_known)
 		return false;
+	if (waits)
+		return true; /* all others did; the platform's rest is told when this one tells as well */
 	if (l->pending_broken) {
 		/* The sums began at different times: start anew from here. */
 		l->pending_broken = false;

@@ -34,6 +34,8 @@ struct account {
 	char package[64];
 	unsigned modes;		/* bit per mode that is ever used: others have no series */
 	uint64_t uj[NMODES];
+	/* What was booked last, the time that it was of, and in which tick. */
+	uint64_t step_uj[NMODES], step_ns, stepped_ns;
 };
 
 /* Why an interval of a zone could not be booked. */

@@ -31,10 +31,13 @@ struct zone {
 	unsigned source;	 /* index in sources[] */
 	char name[64];		 /* unique in its source: "package-0-die-1/dram" */
 	char package[64];	 /* label `package`: "0", "System.Embedded.1" */
+	char device[64];	 /* what the measured thing is called, where it has a name of its own: "NVIDIA L4" */
 	uint64_t power_max_uw;	 /* nothing real draws more: tells a wrap from a reset */
 	bool needs_proof;	 /* a platform meter that must first show that it measures the platform */
-	bool standby;		 /* another source feeds the component now: no mark is to be waited for */
+	bool standby;		 /* another source feeds the component now, or the meter is lost: no mark is to be waited for */
 	bool knows_idle;	 /* its marks tell how much was idle: it need not be learnt */
+	bool tells_busy;	 /* its marks tell how busy it was: idle is learnt by that, not by the processors; a
+				  * mark of the same time as the one before says that there is none yet */
 };
 
 #define ZONES_MAX 512
@@ -55,6 +58,8 @@ struct zone_mark {
 	uint64_t uj, wraps_at_uj, at_ns;
 	uint64_t idle_uj; /* of uj, for a zone that knows; such a counter does not wrap */
 	uint64_t told_ns, told_uw; /* of a meter that tells power: its last reading, and when; else 0 */
+	uint64_t busy_ns; /* of a zone that tells it: time it was busy, ever */
+	bool busy_unknown; /* but not for the time since the zone's mark before */
 };
 
 /* What a workload uses. Counted while it was on a CPU; cycles, instructions and last-level-cache
@@ -87,10 +92,14 @@ struct work_mark {
 	uint64_t use[NUSES];
 };
 
-/* Who used a GPU: SM-busy time of one process on the GPU of this zone. */
+/* Who used the GPU of this zone: totals of one process, or (tgid 0) of nobody, since first seen; one lower
+ * than the last of the same process began at 0 anew. busy_ns: time that its multiprocessors worked for the
+ * process; nobody's is the time of which that is not known. held_ns: time, by the part of the GPU's memory
+ * that the process held; nobody's is the rest. What both are of is the time of the zone's marks. */
 struct gpu_mark {
 	uint32_t zone, tgid;
-	uint64_t busy_ns;
+	uint64_t cgroup; /* the process's control group, for when processes are not told apart; 0: not known */
+	uint64_t busy_ns, held_ns;
 };
 
 /* The scheduler's totals over all CPUs. */

@@ -40,9 +40,12 @@ struct level {
 	uint64_t unseen;
 };
 
-struct gpu_last {
+/* Somebody's use of a GPU: as last read, and what came in the last tick. */
+struct gpu_use {
 	uint32_t zone, tgid;
-	uint64_t busy_ns;
+	uint64_t cgroup;
+	uint64_t busy_ns, held_ns, busy_step_ns, held_step_ns;
+	bool seen;
 };
 
 struct works {
@@ -61,7 +64,7 @@ struct works {
 	uint64_t since[NCOMPONENTS][COST_USES];
 	bool doubt[NCOMPONENTS]; /* these are not of the time that the next booking will be of */
 	struct cost cost[NCOMPONENTS];
-	struct gpu_last *gpus;
+	struct gpu_use *gpus;
 	size_t ngpus, gpus_cap;
 	uint64_t *weights, *parts, *scratch;
 	size_t room;
@@ -449,66 +452,78 @@ static int use_one(struct works *w, struct level *l, const struct work_mark *m, 
 	return 0;
 }
 
-/* A GPU's busy time is evidence for the process and for its group. */
-static void use_gpu(struct works *w, const struct gpu_mark *m, uint64_t busy_ns)
+/* The place of this use; marks come in the same order tick by tick, so it is mostly where it was. NONE: it is new. */
+static size_t find_gpu(const struct works *w, const struct gpu_mark *m, size_t hint)
 {
-	struct level *processes = &w->levels[WORKS_PROCESSES], *groups = &w->levels[WORKS_WORKLOADS];
+	for (size_t i = 0; i < w->ngpus; i++) {
+		size_t at = (hint + i) % w->ngpus;
 
-	size_t found = index_find(&processes->by_tgid, m->tgid);
-
-	if (found != NONE && !processes->parties[found].gone) {
-		struct party *p = &processes->parties[found];
-		size_t at = index_find(&groups->by_key, p->cgroup);
-
-		p->evidence[COMP_GPU] += busy_ns;
-		if (at != NONE)
-			groups->parties[groups->marks[at].party].evidence[COMP_GPU] += busy_ns;
-		else
-			groups->lost[COMP_GPU] += busy_ns;
-		return;
+		if (w->gpus[at].zone == m->zone && w->gpus[at].tgid == m->tgid)
+			return at;
 	}
-	processes->lost[COMP_GPU] += busy_ns;
-	groups->lost[COMP_GPU] += busy_ns;
+	return NONE;
+}
+
+static int use_gpu(struct works *w, const struct gpu_mark *m, size_t hint, struct err *e)
+{
+	size_t at = find_gpu(w, m, hint);
+
+	if (at == NONE) {
+		void *v = w->gpus;
+		int rc = grow(&v, &w->gpus_cap, w->ngpus, sizeof *w->gpus, e);
+
+		w->gpus = v;
+		if (rc < 0)
+			return rc;
+		at = w->ngpus++;
+		w->gpus[at] = (struct gpu_use){ .zone = m->zone, .tgid = m->tgid };
+	}
+	struct gpu_use *u = &w->gpus[at];
+
+	u->busy_step_ns = m->busy_ns >= u->busy_ns ? m->busy_ns - u->busy_ns : m->busy_ns;
+	u->held_step_ns = m->held_ns >= u->held_ns ? m->held_ns - u->held_ns : m->held_ns;
+	u->busy_ns = m->busy_ns;
+	u->held_ns = m->held_ns;
+	u->cgroup = m->cgroup;
+	u->seen = true;
+	return 0;
 }
 
 static int use_gpus(struct works *w, const struct tick *now, struct err *e)
 {
-	for (size_t i = 0; i < now->ngpus; i++) {
-		const struct gpu_mark *m = &now->gpus[i];
-		struct gpu_last *last = NULL;
+	int rc = 0;
 
-		for (size_t g = 0; g < w->ngpus && !last; g++) {
-			if (w->gpus[g].zone == m->zone && w->gpus[g].tgid == m->tgid)
-				last = &w->gpus[g];
-		}
-		if (!last) {
-			void *v = w->gpus;
-			int rc = grow(&v, &w->gpus_cap, w->ngpus, sizeof *w->gpus, e);
-
-			w->gpus = v;
-			if (rc < 0)
-				return rc;
-			last = &w->gpus[w->ngpus++];
-			*last = (struct gpu_last){ m->zone, m->tgid, m->busy_ns };
-			continue;
-		}
-		if (m->busy_ns > last->busy_ns)
-			use_gpu(w, m, m->busy_ns - last->busy_ns);
-		last->busy_ns = m->busy_ns;
+	for (size_t i = 0; i < w->ngpus; i++) {
+		w->gpus[i].busy_step_ns = w->gpus[i].held_step_ns = 0;
+		w->gpus[i].seen = false;
 	}
+	for (size_t i = 0; i < now->ngpus && rc == 0; i++)
+		rc = use_gpu(w, &now->gpus[i], i, e);
 	/* Those without a mark are no more. */
 	size_t kept = 0;
 
-	for (size_t g = 0; g < w->ngpus; g++) {
-		bool there = false;
-
-		for (size_t i = 0; i < now->ngpus; i++)
-			there |= now->gpus[i].zone == w->gpus[g].zone && now->gpus[i].tgid == w->gpus[g].tgid;
-		if (there)
-			w->gpus[kept++] = w->gpus[g];
+	for (size_t i = 0; i < w->ngpus; i++) {
+		if (w->gpus[i].seen)
+			w->gpus[kept++] = w->gpus[i];
 	}
 	w->ngpus = kept;
-	return 0;
+	return rc;
+}
+
+/* Whose use that is; NONE: nobody's. */
+static size_t gpu_party(const struct works *w, enum works_level level, const struct gpu_use *u)
+{
+	const struct level *processes = &w->levels[WORKS_PROCESSES], *groups = &w->levels[WORKS_WORKLOADS];
+	size_t process = u->tgid ? index_find(&processes->by_tgid, u->tgid) : NONE;
+
+	if (process != NONE && processes->parties[process].gone)
+		process = NONE; /* who has the number now has not been seen yet */
+	if (level == WORKS_PROCESSES)
+		return process;
+	uint64_t cgroup = process != NONE ? processes->parties[process].cgroup : u->cgroup;
+	size_t mark = cgroup ? index_find(&groups->by_key, cgroup) : NONE;
+
+	return mark == NONE ? NONE : groups->marks[mark].party;
 }
 
 /* ---- retiring */
@@ -620,8 +635,10 @@ static void sweep(struct works *w, struct level *l)
 
 int works_use(struct works *w, const struct tick *now, struct err *e)
 {
+	int rc = use_gpus(w, now, e);
+
 	if (!now->sched.there)
-		return 0; /* nobody knows: what is drawn meanwhile waits for who tells next, or is nobody's */
+		return rc; /* nobody knows: what is drawn meanwhile waits for who tells next, or is nobody's */
 	/* What was used before the first tick is no part of any interval. */
 	if (w->at_ns == 0)
 		works_doubt(w);
@@ -640,13 +657,11 @@ int works_use(struct works *w, const struct tick *now, struct err *e)
 	}
 	for (size_t i = 0; i < now->nworks; i++) {
 		const struct work_mark *m = &now->works[i];
-		int rc = use_one(w, &w->levels[m->process ? WORKS_PROCESSES : WORKS_WORKLOADS], m, e);
+		int used = use_one(w, &w->levels[m->process ? WORKS_PROCESSES : WORKS_WORKLOADS], m, e);
 
-		if (rc < 0)
-			return rc;
+		if (used < 0)
+			return used;
 	}
-	int rc = use_gpus(w, now, e);
-
 	for (size_t i = 0; i < NWORKS_LEVELS; i++)
 		sweep(w, &w->levels[i]);
 	return rc;
@@ -699,7 +714,7 @@ static void hand_out(struct works *w, struct level *l, enum component c, enum mo
 		if (w->parts[i] > 0)
 			l->parties[i].shown = false;
 		if (mode == MODE_DYNAMIC)
-			l->parties[i].step_uj[c] = w->parts[i];
+			l->parties[i].step_uj[c] += w->parts[i];
 		if (part)
 			add_part(w, l->parties[i].evidence, w->parts[i]);
 	}
@@ -717,8 +732,8 @@ static void book_level(struct works *w, struct level *l, enum component c, const
 		evidence += l->parties[i].evidence[c];
 		cpu_ns += l->parties[i].cpu_ns[c];
 	}
-	/* No evidence of its kind: the CPU time says at least who was there. Not so for a GPU. */
-	bool by_cpu = evidence == 0 && c != COMP_GPU;
+	/* No evidence of its kind: the CPU time says at least who was there. */
+	bool by_cpu = evidence == 0;
 
 	for (size_t i = 0; i < n; i++)
 		l->parties[i].step_uj[c] = 0;
@@ -736,6 +751,54 @@ static void book_level(struct works *w, struct level *l, enum component c, const
 	for (size_t i = 0; i < n; i++)
 		l->parties[i].evidence[c] = l->parties[i].cpu_ns[c] = 0;
 	l->lost[c] = l->lost_cpu_ns[c] = 0;
+}
+
+static void book_gpu_level(struct works *w, enum works_level level, uint32_t zone, const uint64_t uj[NMODES])
+{
+	struct level *l = &w->levels[level];
+
+	for (int idle = 0; idle < 2; idle++) {
+		memset(w->weights, 0, (l->nparties + 1) * sizeof *w->weights);
+		for (size_t i = 0; i < w->ngpus; i++) {
+			const struct gpu_use *u = &w->gpus[i];
+			size_t at = u->zone == zone ? gpu_party(w, level, u) : NONE;
+
+			if (u->zone == zone)
+				w->weights[at == NONE ? l->nparties : at] += idle ? u->held_step_ns : u->busy_step_ns;
+		}
+		if (idle) {
+			hand_out(w, l, COMP_GPU, MODE_IDLE, uj[MODE_IDLE]);
+			continue;
+		}
+		hand_out(w, l, COMP_GPU, MODE_DYNAMIC, uj[MODE_DYNAMIC]);
+		hand_out(w, l, COMP_GPU, MODE_UNSPLIT, uj[MODE_UNSPLIT]);
+	}
+}
+
+int works_book_gpu(struct works *w, uint32_t zone, const uint64_t uj[NMODES], uint64_t ns, struct err *e)
+{
+	bool first = w->booked_ns[COMP_GPU] != w->at_ns; /* of this tick */
+	int failed = 0;
+
+	for (enum works_level i = 0; i < NWORKS_LEVELS; i++) {
+		struct level *l = &w->levels[i];
+
+		for (size_t p = 0; p < l->nparties && first; p++)
+			l->parties[p].step_uj[COMP_GPU] = 0;
+		int rc = make_room(w, l->nparties + 1, e);
+
+		if (rc == 0) {
+			book_gpu_level(w, i, zone, uj);
+			continue;
+		}
+		failed = rc;
+		for (size_t m = 0; m < NMODES; m++)
+			l->residual.uj[COMP_GPU][m] += uj[m];
+	}
+	if (first || ns > w->step_ns[COMP_GPU])
+		w->step_ns[COMP_GPU] = ns;
+	w->booked_ns[COMP_GPU] = w->at_ns;
+	return failed;
 }
 
 bool works_floor_w(const struct works *w, enum component c, double *ret_w)

@@ -12,9 +12,12 @@
  *
  * Evidence, unless works_attribute chose other: for package, core, uncore and dram what all uses together
  * cost, once that is learnt (cost.h); until then cycles, else instructions, else CPU time for package,
- * core and uncore, and last-level-cache misses, else CPU time for dram; GPU busy time for gpu; for platform
- * and other what the party has had of package, dram and gpu, else CPU time. Idle energy goes by the part of the machine's CPU time
+ * core and uncore, and last-level-cache misses, else CPU time for dram; for platform and other what the
+ * party has had of package, dram and gpu, else CPU time. Idle energy goes by the part of the machine's CPU time
  * that a party used; the part nobody used is nobody's. It does not depend on how many parties there are.
+ *
+ * A GPU is booked by itself, as its energy is not another GPU's: by the time it was busy for somebody, and
+ * what it draws idle by the part of its memory that a party held. Without such evidence it is nobody's.
  *
  * For each of the two levels, workloads and processes, to the microjoule and always: all accounts, those
  * of retired parties and the residual (nobody's) add up to what was booked. Accounts never step back.
@@ -98,6 +101,8 @@ int works_use(struct works *w, const struct tick *now, struct err *e);
 /* Hands out what a component drew since it was last handed out. sure: that is what all its meters drew
  * in exactly that time, so that something can be learnt of it. -ERR_MEMORY: it is then nobody's. */
 int works_book(struct works *w, enum component c, const uint64_t uj[NMODES], bool sure, struct err *e);
+/* The same for one GPU: what the zone drew in ns, by its marks of the last works_use. */
+int works_book_gpu(struct works *w, uint32_t zone, const uint64_t uj[NMODES], uint64_t ns, struct err *e);
 /* Something of this interval is not known: nothing is learnt until each component is booked again. */
 void works_doubt(struct works *w);
 /* What the component draws without any use, in W. false: that is not known. */

@@ -92,6 +92,8 @@ static void draw(struct conserve *c, uint64_t ns)
 			continue; /* silent */
 		m.uj = one_in(c, 2000) ? WRAPS_AT + 5 : c->shown[z];
 		m.anew = one_in(c, 3000);
+		m.busy_ns = c->now_ns / 2 + below(c, ns); /* may step back, too */
+		m.busy_unknown = one_in(c, 50);
 		m.idle_uj = any(c) >> (20 + below(c, 44)); /* of the zones that know; any nonsense */
 		tick_add_mark(&c->tick, &m, &e);
 	}
@@ -140,12 +142,14 @@ static void work(struct conserve *c, uint64_t ns)
 			c->works[i].there = false;
 	}
 	for (uint32_t g = 0; g < 2; g++) {
-		static const uint32_t who[] = { 3, 7, 99 };
+		static const uint32_t who[] = { 3, 7, 99, 0 };
 		uint64_t busy = c->now_ns / 3;
 
-		for (size_t i = 0; i < 3 && !one_in(c, 4); i++)
+		for (size_t i = 0; i < 4 && !one_in(c, 4); i++)
 			tick_add_gpu(&c->tick, &(struct gpu_mark){ .zone = 8 + g, .tgid = who[i],
-								    .busy_ns = busy * (i + 1) }, &e);
+								    .cgroup = below(c, c->next_id + 2),
+								    .busy_ns = busy * (i + 1),
+								    .held_ns = busy / (i + 1) }, &e);
 	}
 	c->busy_ns = anew ? 0 : c->busy_ns + below(c, 4 * ns);
 	c->tick.sched = (struct sched_mark){ .there = true, .cpus = 4, .processes = true,
@@ -260,6 +264,7 @@ static int conserve(uint64_t seed, uint64_t ticks, struct conserve *ret)
 		uint32_t id = 0;
 
 		zone.knows_idle = z == 1 || (z > 6 && seed % 2);
+		zone.tells_busy = z == 9;
 		snprintf(zone.name, sizeof zone.name, "zone-%u", z);
 		snprintf(zone.package, sizeof zone.package, "%u", z % 2);
 		zones_intern(c->zones, &zone, &id, &e);

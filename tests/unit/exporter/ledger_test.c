@@ -340,3 +340,56 @@ Test(ledger, a_mark_of_no_zone_changes_nothing)
 	tick_clear(&t);
 	free(zones);
 }
+
+static int find_gpu(const struct account *a, void *arg)
+{
+	if (a->component == COMP_GPU)
+		*(const struct account **)arg = a;
+	return 0;
+}
+
+/* A GPU's idle power is learnt by how busy it says it is: the processors may do nothing while it works. */
+Test(ledger, a_gpus_idle_power_goes_by_its_own_utilisation)
+{
+	struct zones zones = { 0 };
+	struct tick t = { .zones = &zones };
+	struct zone z = { .component = COMP_GPU, .name = "GPU-aa", .package = "0", .power_max_uw = KILOWATT,
+			  .tells_busy = true };
+	struct ledger *l = NULL;
+	const struct account *a = NULL;
+	uint64_t uj = 0, busy_ns = 0, now = SECOND, before = 0;
+	uint32_t id = 0;
+	struct err e = { 0 };
+
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	cr_assert_eq(zones_intern(&zones, &z, &id, &e), 0);
+	/* 20 W idle and 200 W at work: a minute busy, then a minute of nothing, then busy again */
+	for (int i = 0; i < 180; i++, now += SECOND) {
+		bool busy = i < 60 || i >= 120;
+
+		uj += busy ? 200000000 : 20000000;
+		busy_ns += busy ? SECOND : 0;
+		tick_reset(&t, now);
+		t.sched = (struct sched_mark){ .there = true, .cpus = 4 }; /* whose processors are always idle */
+		cr_assert_eq(tick_add_mark(&t, &(struct zone_mark){ .zone = id, .uj = uj, .at_ns = now,
+								    .busy_ns = busy_ns, .busy_unknown = i == 0 }, &e), 0);
+		cr_assert_eq(ledger_settle(l, &t, &e), 0);
+		if (i == 119) {
+			ledger_each(l, LEVEL_NODE, find_gpu, &a);
+			cr_assert_not_null(a);
+			before = a->uj[MODE_DYNAMIC];
+		}
+		if (i == 59) {
+			ledger_each(l, LEVEL_NODE, find_gpu, &a);
+			cr_expect_eq(a->uj[MODE_IDLE], 0, "a device that only ever worked has shown no idle power");
+		}
+	}
+	cr_expect_eq(a->step_ns, SECOND);
+	cr_expect_eq(a->step_uj[MODE_DYNAMIC] + a->step_uj[MODE_IDLE], 200000000);
+	cr_expect_geq(a->step_uj[MODE_IDLE], 19000000, "%llu", (unsigned long long)a->step_uj[MODE_IDLE]);
+	cr_expect_leq(a->step_uj[MODE_IDLE], 21000000, "%llu", (unsigned long long)a->step_uj[MODE_IDLE]);
+	cr_expect_geq(a->uj[MODE_DYNAMIC] - before, UINT64_C(60) * 179000000);
+	cr_expect_eq(a->uj[MODE_DYNAMIC] + a->uj[MODE_IDLE] + a->uj[MODE_UNSPLIT], uj - 200000000);
+	ledger_free(l);
+	tick_clear(&t);
+}

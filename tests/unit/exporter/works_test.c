@@ -280,3 +280,89 @@ Test(works, a_new_choice_begins_with_nothing_gathered)
 	cr_expect_eq(dynamic_uj(8), 100);
 	end();
 }
+
+/* ---- GPUs */
+
+static void use_gpu(uint32_t zone, uint32_t tgid, uint64_t cgroup, uint64_t busy_ns, uint64_t held_ns)
+{
+	cr_assert_eq(tick_add_gpu(&t, &(struct gpu_mark){ .zone = zone, .tgid = tgid, .cgroup = cgroup,
+							  .busy_ns = busy_ns, .held_ns = held_ns }, &e), 0);
+}
+
+static uint64_t gpu_uj(uint64_t workload, uint64_t process, enum mode m)
+{
+	const struct party *p = party(workload, process);
+
+	cr_assert_not_null(p);
+	return p->uj[COMP_GPU][m];
+}
+
+/* Two workloads, of which process 70 (tgid 5) is in the first; the second's processes are told by their group. */
+static void with_gpu_users(void)
+{
+	next();
+	mark(7, 17, 0, 0, 100, false);
+	mark(7, 17, 70, 5, 100, false);
+	mark(8, 18, 0, 0, 100, false);
+}
+
+Test(works, each_gpu_is_handed_out_by_itself)
+{
+	const uint64_t first[NMODES] = { [MODE_DYNAMIC] = 1000, [MODE_IDLE] = 400, [MODE_UNSPLIT] = 10 };
+	const uint64_t second[NMODES] = { [MODE_DYNAMIC] = 90 };
+
+	begin();
+	with_gpu_users();
+	use_gpu(3, 5, 17, 300, 200);
+	use_gpu(3, 6, 18, 100, 100);
+	use_gpu(3, 0, 0, 0, 100);
+	use_gpu(4, 6, 18, 50, 0);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	cr_assert_eq(works_book_gpu(w, 3, first, SECOND, &e), 0);
+	cr_assert_eq(works_book_gpu(w, 4, second, SECOND, &e), 0);
+	cr_expect_eq(gpu_uj(7, 0, MODE_DYNAMIC), 750);
+	cr_expect_eq(gpu_uj(8, 0, MODE_DYNAMIC), 250 + 90, "%llu", (unsigned long long)gpu_uj(8, 0, MODE_DYNAMIC));
+	cr_expect_eq(gpu_uj(7, 0, MODE_IDLE), 200, "by what it holds, not by its time on the processors");
+	cr_expect_eq(gpu_uj(8, 0, MODE_IDLE), 100);
+	cr_expect_eq(works_residual(w, WORKS_WORKLOADS)->uj[COMP_GPU][MODE_IDLE], 100);
+	cr_expect_eq(gpu_uj(7, 0, MODE_UNSPLIT) + gpu_uj(8, 0, MODE_UNSPLIT), 10);
+	cr_expect_eq(gpu_uj(7, 70, MODE_DYNAMIC), 750);
+	cr_expect_eq(works_residual(w, WORKS_PROCESSES)->uj[COMP_GPU][MODE_DYNAMIC], 340, "no process is known");
+	cr_expect_eq(party(8, 0)->step_uj[COMP_GPU], 340);
+	cr_expect_eq(works_step_ns(w, COMP_GPU), SECOND);
+	end();
+}
+
+Test(works, what_a_gpu_drew_without_evidence_is_nobodys)
+{
+	const uint64_t uj[NMODES] = { [MODE_DYNAMIC] = 1000, [MODE_IDLE] = 7 };
+
+	begin();
+	with_gpu_users();
+	use_gpu(3, 5, 17, 300, 0);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	with_gpu_users();
+	use_gpu(3, 5, 17, 300, 0);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	cr_assert_eq(works_book_gpu(w, 3, uj, SECOND, &e), 0);
+	cr_expect_eq(gpu_uj(7, 0, MODE_DYNAMIC), 0, "the time of an earlier tick is none of this one");
+	cr_expect_eq(works_residual(w, WORKS_WORKLOADS)->uj[COMP_GPU][MODE_DYNAMIC], 1000);
+	cr_expect_eq(works_residual(w, WORKS_WORKLOADS)->uj[COMP_GPU][MODE_IDLE], 7);
+	/* what is not watched, and a group that nobody knows */
+	with_gpu_users();
+	use_gpu(3, 5, 17, 400, 0);
+	use_gpu(3, 0, 0, 200, 0);
+	use_gpu(3, 9, 99, 100, 0);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	cr_assert_eq(works_book_gpu(w, 3, uj, SECOND, &e), 0);
+	cr_expect_eq(gpu_uj(7, 0, MODE_DYNAMIC), 250);
+	cr_expect_eq(works_residual(w, WORKS_WORKLOADS)->uj[COMP_GPU][MODE_DYNAMIC], 1750);
+	/* a total that is lower than before began anew */
+	with_gpu_users();
+	use_gpu(3, 0, 0, 200, 0);
+	use_gpu(3, 5, 17, 30, 0);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	cr_assert_eq(works_book_gpu(w, 3, uj, SECOND, &e), 0);
+	cr_expect_eq(gpu_uj(7, 0, MODE_DYNAMIC), 1250);
+	end();
+}
