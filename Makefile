@@ -60,7 +60,7 @@ RACE := $(patsubst tests/race/%.c,%,$(sort $(wildcard tests/race/*.c)))
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
 .PHONY: all
-all: $(O)/powerstack $(O)/powerstack-exporter
+all: $(O)/powerstack $(O)/powerstack-exporter $(O)/powerstack-gpu
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)

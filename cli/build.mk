@@ -32,7 +32,7 @@ generated: $(O)/powerstack $(O)/man/exporter_dump
 install: all
 	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 $(BASH_COMPLETION) \
 		$(ZSH_COMPLETION) $(FISH_COMPLETION)
-	install -m 0755 $(O)/powerstack $(O)/powerstack-exporter $(BINDIR)
+	install -m 0755 $(O)/powerstack $(O)/powerstack-exporter $(O)/powerstack-gpu $(BINDIR)
 	install -m 0644 man/powerstack.1 $(MANDIR)/man1
 	install -m 0644 man/inventory.yml.5 $(MANDIR)/man5
 	install -m 0644 man/powerstack-exporter.8 $(MANDIR)/man8

@@ -12,7 +12,7 @@ rm -rf "$work"
 mkdir -p "$root/DEBIAN" "$work/debian"
 make --no-print-directory install DESTDIR="$root" PREFIX=/usr >/dev/null
 
-strip --strip-unneeded "$root/usr/bin/powerstack" "$root/usr/bin/powerstack-exporter"
+strip --strip-unneeded "$root/usr/bin/powerstack" "$root/usr/bin/powerstack-exporter" "$root/usr/bin/powerstack-gpu"
 gzip -9n "$root"/usr/share/man/man*/*
 # zsh of Debian looks in vendor-completions
 mkdir -p "$root/usr/share/zsh/vendor-completions" "$root/usr/share/doc/powerstack"
@@ -23,7 +23,7 @@ install -m 0644 README.md "$root/usr/share/doc/powerstack/README.md"
 
 # dpkg-shlibdeps wants a source package around it
 printf 'Source: powerstack\n\nPackage: powerstack\nArchitecture: any\n' >"$work/debian/control"
-depends=$(cd "$work" && dpkg-shlibdeps -O "$OLDPWD/$built/powerstack" 2>/dev/null)
+depends=$(cd "$work" && dpkg-shlibdeps -O "$OLDPWD/$built/powerstack" "$OLDPWD/$built/powerstack-gpu" 2>/dev/null)
 size=$(du -sk "$root/usr" | cut -f 1)
 cat >"$root/DEBIAN/control" <<CONTROL
 Package: powerstack

@@ -122,6 +122,11 @@ $(O)/powerstack-exporter: $(call exporter_objs,$(O),$(EXPORTER_ALL_SRC) $(EXPORT
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lyaml -lsodium -ljson-c -lcurl $(EXPORTER_TEST_LIBS)
 endif
 
+# What loads the vendor's library (gpu/), which the static one cannot: for this machine's architecture.
+$(O)/powerstack-gpu: $(call obj,gpu/powerstack_gpu.c)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl
+
 # Installs packages, so only when asked.
 .PHONY: cross-deps
 cross-deps:

@@ -29,8 +29,9 @@
  *	                     RestrictNamespaces RestrictRealtime RestrictSUIDSGID LockPersonality
  *	                     MemoryDenyWriteExecute SystemCallArchitectures=native UMask=0077
  *	                     LimitCORE=0 LimitMEMLOCK= (above 64K for the configured password)
- *	                     (PrivateDevices hides /dev/ipmi0 and, for --enable-msr, /dev/cpu: without it
- *	                     DevicePolicy=closed and DeviceAllow=char-ipmidev rw, char-cpu/msr r)
+ *	                     (PrivateDevices hides /dev/ipmi0, /dev/nvidia* (for the helper, which has none of the
+ *	                     capabilities) and, for --enable-msr, /dev/cpu: without it DevicePolicy=closed and
+ *	                     DeviceAllow=char-ipmidev rw, char-nvidia* rw, char-cpu/msr r)
  *	not with             ProcSubset=pid (/proc/cpuinfo), PrivateUsers (it takes the capabilities
  *	                     away), PrivateNetwork, IPAddressDeny=any
  */
@@ -422,7 +423,8 @@ static void reload(struct app *a)
 	if (!same_text(o.meters.components, a->options.meters.components) ||
 	    !same_text(o.meters.platform, a->options.meters.platform) ||
 	    !same_text(o.meters.model, a->options.meters.model) ||
-	    o.meters.msr != a->options.meters.msr || o.show.processes != a->options.show.processes ||
+	    !same_text(o.meters.gpu_helper, a->options.meters.gpu_helper) ||
+	    o.meters.gpu != a->options.meters.gpu || o.meters.msr != a->options.meters.msr || o.show.processes != a->options.show.processes ||
 	    !same_text(o.listen_address, a->options.listen_address) ||
 	    !same_text(o.telemetry_path, a->options.telemetry_path) ||
 	    !same_text(o.sysfs, a->options.sysfs) || !same_text(o.procfs, a->options.procfs) ||

@@ -139,6 +139,46 @@ static const char *node_name(const struct subject *s)
 	return s->view->facts->instance;
 }
 
+static const char *gpu_index(const struct subject *s)
+{
+	return s->account->package;
+}
+
+/* The zone that the account is of: there is one for each GPU. */
+static const struct zone *gpu_zone(const struct subject *s)
+{
+	const struct zones *zones = &s->view->sampler->zones;
+
+	for (size_t i = 0; i < zones->n; i++) {
+		const struct zone *z = &zones->v[i];
+
+		if (z->component == COMP_GPU && z->source == s->account->source &&
+		    strcmp(z->package, s->account->package) == 0)
+			return z;
+	}
+	return NULL;
+}
+
+static const char *gpu_uuid(const struct subject *s)
+{
+	const struct zone *z = gpu_zone(s);
+
+	return z ? z->name : "";
+}
+
+static const char *gpu_name(const struct subject *s)
+{
+	const struct zone *z = gpu_zone(s);
+
+	return z ? z->device : "";
+}
+
+static const char *gpu_vendor(const struct subject *s)
+{
+	(void)s;
+	return "nvidia";
+}
+
 static const char *processor(const struct subject *s)
 {
 	return s->cpu->processor;
@@ -224,6 +264,9 @@ static const struct label pods[] = { { "pod_id", pod_id },
 				     { NULL, NULL } };
 static const struct label works_labels[] = { { "zone", works_zone }, { "node_name", node_name }, { NULL, NULL } };
 static const struct label node_labels[] = { { "node_name", node_name }, { NULL, NULL } };
+static const struct label gpu_labels[] = { { "gpu", gpu_index },	{ "gpu_uuid", gpu_uuid },
+					   { "gpu_name", gpu_name },	{ "vendor", gpu_vendor },
+					   { "node_name", node_name },	{ NULL, NULL } };
 static const struct label cpu_labels[] = { { "processor", processor }, { "vendor_id", vendor },
 					   { "model_name", model },    { "physical_id", physical_id },
 					   { "core_id", core_id },     { NULL, NULL } };
@@ -316,6 +359,54 @@ static bool gpu_uw(const struct subject *s, uint64_t *ret)
 	return power_of(s, COMP_GPU, ret) && rows_of_container(s);
 }
 
+/* A GPU that tells no more draws nobody knows what. */
+#define GPU_TOLD_NS (5 * UINT64_C(1000000000))
+
+static bool gpu_rated(const struct subject *s)
+{
+	const struct account *a = s->account;
+
+	return a->step_ns > 0 && s->view->tick->at_ns - a->stepped_ns <= GPU_TOLD_NS;
+}
+
+static bool gpu_split(const struct subject *s)
+{
+	return s->account->modes & (1u << MODE_DYNAMIC | 1u << MODE_IDLE);
+}
+
+static uint64_t gpu_power_uw(const struct subject *s, uint64_t uj)
+{
+	return (uint64_t)((unsigned __int128)uj * 1000000000u / s->account->step_ns);
+}
+
+static bool gpu_all_uw(const struct subject *s, uint64_t *ret)
+{
+	uint64_t uj = 0;
+
+	if (!gpu_rated(s))
+		return false;
+	for (enum mode m = 0; m < NMODES; m++)
+		uj += s->account->step_uj[m];
+	*ret = gpu_power_uw(s, uj);
+	return true;
+}
+
+#define GPU_SPLIT(name, mode)                                                                 \
+	static bool name##_uj(const struct subject *s, uint64_t *ret)                         \
+	{                                                                                     \
+		*ret = s->account->uj[mode];                                                  \
+		return gpu_split(s);                                                          \
+	}                                                                                     \
+	static bool name##_uw(const struct subject *s, uint64_t *ret)                         \
+	{                                                                                     \
+		if (!gpu_rated(s) || !gpu_split(s) || s->account->step_uj[MODE_UNSPLIT] != 0) \
+			return false;                                                         \
+		*ret = gpu_power_uw(s, s->account->step_uj[mode]);                            \
+		return true;                                                                  \
+	}
+GPU_SPLIT(gpu_active, MODE_DYNAMIC)
+GPU_SPLIT(gpu_idle, MODE_IDLE)
+
 static bool works_cpu_ns(const struct subject *s, uint64_t *ret)
 {
 	*ret = s->party->use[USE_CPU_NS];
@@ -363,6 +454,9 @@ static bool started(const struct subject *s, uint64_t *ret)
 	  "Power of the GPUs that the " LEVEL "'s work causes, in watts", PER, WHO, node_labels, 6, gpu_uw, \
 	  COMP_NONE, TOPIC }
 
+#define NODE_GPU(NAME, TYPE, HELP, VALUE) \
+	{ "kepler_node_gpu_" NAME, TYPE, HELP, PER_GPU, NULL, gpu_labels, 6, VALUE, COMP_NONE, 0 }
+
 const struct metric metrics_v2[] = {
 	ZONE("joules_total", METRIC_COUNTER, "Energy of the zone over all packages, in joules", all_uj),
 	ZONE("watts", METRIC_GAUGE, "Power of the zone over the last interval, in watts", all_uw),
@@ -370,6 +464,11 @@ const struct metric metrics_v2[] = {
 	ZONE("active_watts", METRIC_GAUGE, "Power of the zone that work causes, in watts", active_uw),
 	ZONE("idle_joules_total", METRIC_COUNTER, "Energy of the zone doing nothing, in joules", idle_uj),
 	ZONE("idle_watts", METRIC_GAUGE, "Power of the zone doing nothing, in watts", idle_uw),
+	NODE_GPU("watts", METRIC_GAUGE, "Power of the GPU over the last interval, in watts", gpu_all_uw),
+	NODE_GPU("active_joules_total", METRIC_COUNTER, "Energy of the GPU that work caused, in joules", gpu_active_uj),
+	NODE_GPU("active_watts", METRIC_GAUGE, "Power of the GPU that work causes, in watts", gpu_active_uw),
+	NODE_GPU("idle_joules_total", METRIC_COUNTER, "Energy of the GPU doing nothing, in joules", gpu_idle_uj),
+	NODE_GPU("idle_watts", METRIC_GAUGE, "Power of the GPU doing nothing, in watts", gpu_idle_uw),
 	{ "kepler_node_cpu_usage_ratio", METRIC_GAUGE, "Share of the last interval that the processors were busy",
 	  PER_EXPORTER, NULL, node_labels, 9, usage, COMP_NONE, 0 },
 	{ "kepler_node_cpu_info", METRIC_INFO, "What processors this node has; always 1", PER_CPU, NULL, cpu_labels,

@@ -44,6 +44,10 @@ const struct opt exporter_opts[] = {
 	{ .name = "enable-msr", .kind = OPT_FLAG, .negatable = true, .offset = AT(meters.msr),
 	  .help = "may read RAPL from the processor's registers where the kernel offers no better way; "
 		  "needs CAP_SYS_RAWIO" },
+	{ .name = "enable-gpu", .kind = OPT_FLAG, .negatable = true, .offset = AT(meters.gpu),
+	  .help = "may ask NVIDIA's driver for GPUs, where there is one (on)" },
+	{ .name = "gpu.helper", .kind = OPT_STRING, .arg = "FILE", .offset = AT(meters.gpu_helper),
+	  .help = "the program that asks it (powerstack-gpu, beside this one)", .complete = "file" },
 	{ .name = "attribution.package", .kind = OPT_ENUM, .arg = "BY", .offset = AT(attribute_package),
 	  .help = "by what package, core and uncore energy is handed out to containers and processes: cycles, "
 		  "instructions, misses, time on a processor, or auto, the best that this machine counts (auto)",
@@ -87,6 +91,7 @@ static const struct options defaults = {
 	.procfs = "/proc",
 	.rootfs = "/",
 	.interval_ns = 1000 * MS_NS,
+	.meters = { .gpu = true },
 	.log_level = LOG_LEVEL_INFO,
 	.log_format = LOG_FORMAT_LOGFMT,
 	.show = { .containers = true, .vms = true, .components = true, .hardware = true, .irq = true, .bpf = true },

@@ -307,6 +307,15 @@ static int account_series(const struct account *a, void *arg)
 	return 0;
 }
 
+static int gpu_series(const struct account *a, void *arg)
+{
+	struct family *f = arg;
+
+	if (a->component == COMP_GPU)
+		series(f, &(struct subject){ .view = f->view, .account = a });
+	return 0;
+}
+
 /* Which modes of the row's component the subject has series of. Kepler has both of its own for sums
  * always, and one that is 0 for what nothing measures. */
 static unsigned modes_of(const struct family *f, struct subject *s)
@@ -416,6 +425,9 @@ static void render_family(struct family *f)
 	case PER_PROGRAM:
 		for (size_t i = 0; i < v->tick->nprograms; i++)
 			series(f, &(struct subject){ .view = v, .program = &v->tick->programs[i] });
+		break;
+	case PER_GPU:
+		ledger_each(v->ledger, LEVEL_NODE, gpu_series, f);
 		break;
 	case PER_ANSWER:
 		for (size_t i = 0; i < nhttp_statuses; i++)

@@ -25,6 +25,8 @@ struct meters {
 	const char *components, *platform; /* orders of preference */
 	const char *model;		   /* files of a power model, comma between; NULL: the table */
 	bool msr;			   /* may read model-specific registers */
+	bool gpu;			   /* may ask GPUs */
+	const char *gpu_helper;		   /* the program that does; NULL: powerstack-gpu beside the exporter */
 };
 
 /* The edges of the world, all of them parameters, so that tests can put others in their place. */

@@ -70,6 +70,8 @@ __attribute__((noreturn)) static void be_child(const struct worker_job *job, int
 		job->main(job->child_arg, 1);
 		_exit(0);
 	}
+	/* What a foreign library gets to see is not what the exporter may do. */
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	const char *path = getenv("PATH"), *libs = getenv("LD_LIBRARY_PATH");
 	char path_env[1024], libs_env[1024];
 	char *env[3] = { NULL };

@@ -23,7 +23,8 @@ struct worker_job {
 	const char *what; /* for messages: "the reader of ..." */
 	/* Either what runs in a forked child, which has nothing open but out_fd and standard error, and
 	 * what it returns ends it; or a program and its arguments, ended by NULL, whose standard output
-	 * is read. It is executed with an empty environment but for PATH and LD_LIBRARY_PATH. */
+	 * is read. It is executed with an empty environment but for PATH and LD_LIBRARY_PATH, and without
+	 * the ambient capabilities that the exporter has of its unit. */
 	void (*main)(const void *child_arg, int out_fd);
 	const void *child_arg;
 	const char *const *argv;

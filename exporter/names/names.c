@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/names/names.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "exporter/names/naming.h"
 #include "exporter/names/path.h"
 #include "exporter/names/tree.h"
@@ -347,6 +350,27 @@ void names_made(struct names *n, uint64_t cgroup, const char *path, size_t len)
 		g = add_group(n, cgroup);
 	if (g)
 		settle(n, g, work_of_path(n, path, len));
+}
+
+uint64_t names_group(const struct names *n, uint32_t pid)
+{
+	char file[300], path[TREE_PATH_MAX];
+	AUTO_BUF struct buf text;
+	struct err none = { 0 };
+	size_t len = 0;
+
+	buf_init(&text, 65536);
+	snprintf(file, sizeof file, "%s/%" PRIu32 "/cgroup", n->roots.procfs, pid);
+	if (file_read(file, &text, NULL, &none) < 0)
+		return 0;
+	const char *at = path_charged(buf_str(&text), &len);
+
+	/* One outside of what this process may see of the hierarchy is shown with dots. */
+	if (!at || len >= sizeof path || strncmp(at, "/..", 3) == 0)
+		return 0;
+	memcpy(path, at, len);
+	path[len] = '\0';
+	return tree_id(n->tree, path);
 }
 
 void names_removed(struct names *n, uint64_t cgroup)

@@ -89,6 +89,9 @@ const struct workload *names_of(struct names *n, uint64_t cgroup);
 #define NAMES_KERNEL UINT64_MAX
 #define GONE_KEPT_NS (60 * UINT64_C(1000000000))
 
+/* The id of the group that the process is in now; 0: there is no such process, or it cannot be told. */
+uint64_t names_group(const struct names *n, uint32_t pid);
+
 /* For who hears of it from the kernel (tracepoints cgroup_mkdir, cgroup_rmdir): the group's path
  * from the hierarchy's root while it exists; and that it is no more. Both are optional: they make
  * even a group known that lives shorter than a tick. */

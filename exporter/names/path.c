@@ -275,3 +275,30 @@ void path_identify(const char *path, size_t len, struct path_identity *ret)
 		best = (struct path_identity){ .kind = PATH_SYSTEM, .runtime = "" };
 	*ret = best;
 }
+
+const char *path_charged(const char *text, size_t *ret_len)
+{
+	const char *found = NULL;
+
+	/* lines of id:controllers:path; the unified one has no controllers */
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		const char *c = line + strcspn(line, ":\n");
+		bool cpu = false, unified = c[0] == ':' && c[1] == ':';
+
+		while (*c == ':' || *c == ',') {
+			size_t len = strcspn(++c, ",:\n");
+
+			cpu |= len == 3 && memcmp(c, "cpu", 3) == 0;
+			c += len;
+			if (*c == ':')
+				break;
+		}
+		if (*c != ':' || (!cpu && !(unified && !found)))
+			continue;
+		found = c + 1;
+		*ret_len = strcspn(found, "\n");
+		if (cpu)
+			break;
+	}
+	return found;
+}

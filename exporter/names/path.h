@@ -49,4 +49,8 @@ struct path_identity {
  * /proc/PID/cgroup ("0::/..."). Anything is an answer; *ret is always filled. */
 void path_identify(const char *path, size_t len, struct path_identity *ret);
 
+/* The path in /proc/PID/cgroup under which the process's use is counted: that of the `cpu` controller,
+ * wherever it is, else that of the unified hierarchy. NULL: neither is there. */
+const char *path_charged(const char *text, size_t *ret_len);
+
 #endif

@@ -150,6 +150,15 @@ enum tree_answer tree_path(struct tree *t, uint64_t id, char *ret, size_t *ret_l
 	return TREE_FOUND;
 }
 
+uint64_t tree_id(const struct tree *t, const char *path)
+{
+	struct stat st;
+
+	while (*path == '/')
+		path++;
+	return t->root >= 0 && fstatat(t->root, path, &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.st_mode) ? st.st_ino : 0;
+}
+
 bool tree_exists(const struct tree *t, const char *path)
 {
 	while (*path == '/')

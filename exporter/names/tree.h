@@ -28,6 +28,8 @@ enum tree_answer { TREE_FOUND, TREE_GONE, TREE_UNKNOWN };
 /* The path of a group by its id, into ret (TREE_PATH_MAX). TREE_GONE: there is none any more.
  * TREE_UNKNOWN: ask again later, or walk when tree_has_handles turned false. */
 enum tree_answer tree_path(struct tree *t, uint64_t id, char *ret, size_t *ret_len);
+/* The id of the group with this path from the hierarchy's root; 0: there is none. */
+uint64_t tree_id(const struct tree *t, const char *path);
 /* Is the directory there, as far as can be seen? */
 bool tree_exists(const struct tree *t, const char *path);
 

@@ -361,6 +361,7 @@ make --no-print-directory install DESTDIR="$work/root" PREFIX=/usr >"$work/insta
 is $? 0 'make install with DESTDIR and PREFIX'
 is "$(cd "$work/root" && find . -type f | sort)" './usr/bin/powerstack
 ./usr/bin/powerstack-exporter
+./usr/bin/powerstack-gpu
 ./usr/share/bash-completion/completions/powerstack
 ./usr/share/fish/vendor_completions.d/powerstack.fish
 ./usr/share/man/man1/powerstack.1

@@ -30,6 +30,7 @@ provision/steps provision/artifact/artifact.h provision/cluster/kubeconfig.h pro
 provision/recipes provision/provision.h provision/artifact/artifact.h provision/cluster/objects.h provision/steps/ provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision/checks provision/recipes/recipes.h provision/cluster/objects.h provision/steps/ provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision provision/ inventory/inventory.h vault/vault.h base/
+gpu
 exporter bpf/power.h power.skel.h base/
 exporter/model exporter/tick.h base/
 exporter/names exporter/source.h exporter/client.h exporter/config.h exporter/tick.h base/

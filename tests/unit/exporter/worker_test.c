@@ -5,9 +5,12 @@
 #include <criterion/criterion.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -202,4 +205,27 @@ Test(worker, a_program_gets_no_environment_and_its_end_is_told)
 	cr_assert_str_eq(h.why.msg, "the child ended with status 3");
 	h = run(NULL, (const char *const[]){ "/no/such/program", NULL }, 30 * SECOND, 0, 1);
 	cr_assert_str_eq(h.why.msg, "the child is not there");
+}
+
+/* As a unit's AmbientCapabilities= gives it. */
+static bool gain_ambient(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+
+	if (syscall(SYS_capget, &head, caps) != 0 || !(caps[0].permitted & 1u << CAP_CHOWN))
+		return false;
+	caps[0].inheritable |= 1u << CAP_CHOWN;
+	return syscall(SYS_capset, &head, caps) == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_CHOWN, 0, 0) == 0;
+}
+
+Test(worker, a_program_does_not_inherit_the_exporters_capabilities)
+{
+	static const char *const argv[] = { "/bin/grep", "CapAmb", "/proc/self/status", NULL };
+
+	if (!gain_ambient())
+		cr_skip_test("no capability may be made ambient here");
+	struct heard h = run(NULL, argv, 30 * SECOND, 1, 0);
+
+	cr_assert_str_eq(h.last, "CapAmb:\t0000000000000000");
 }

@@ -166,3 +166,34 @@ Test(path, bytes_behind_the_end_do_not_count)
 	path_identify(path, strlen("/docker/") + CONTAINER_ID_LEN, &who);
 	cr_assert_eq(who.kind, PATH_CONTAINER);
 }
+
+/* Where the kernel charges a process, in lines of /proc/PID/cgroup. */
+Test(path, of_a_process_is_where_it_is_charged)
+{
+	static const struct {
+		const char *text, *path;
+	} cases[] = {
+		{ "0::/kubepods.slice/x\n", "/kubepods.slice/x" },
+		{ "0::/\n", "/" },
+		{ "12:cpu,cpuacct:/kubepods/x\n1:name=systemd:/y\n0::/z\n", "/kubepods/x" },
+		{ "1:name=systemd:/y\n0::/z\n4:cpuacct,cpu:/v1\n", "/v1" },
+		{ "5:cpuset:/a\n3:cpuacct:/b\n0::/unified\n", "/unified" },
+		{ "0::/a:b,cpu:c\n", "/a:b,cpu:c" },
+		{ "0::/without-an-end", "/without-an-end" },
+		{ "5:cpuset:/a\n", NULL },
+		{ "garbage\n::\n:", "" },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_t len = 0;
+		const char *at = path_charged(cases[i].text, &len);
+
+		if (!cases[i].path) {
+			cr_expect_null(at, "%zu", i);
+			continue;
+		}
+		cr_assert_not_null(at, "%zu", i);
+		cr_expect(strlen(cases[i].path) == len && memcmp(at, cases[i].path, len) == 0, "%zu: %.*s", i, (int)len, at);
+	}
+}

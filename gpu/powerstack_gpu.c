@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * powerstack-gpu: tells on standard output what NVIDIA's driver says of its GPUs, twice a second, until
+ * nobody listens. powerstack-exporter starts it and ends it; the lines are described in exporter/gpus.h.
+ * It is a program of its own because the driver's library can only be loaded into one that is linked
+ * dynamically, and because that library may hang or crash: then only this ends, and is started anew.
+ *
+ * It decides nothing: what a device cannot tell is left out, or said to be so, and nothing is added up.
+ * It needs no privileges but to open /dev/nvidia*.
+ */
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gpu/nvml.h"
+
+#define PROTOCOL 1
+#define DEVICES_MAX 32
+#define PROCESSES_MAX 512 /* of a device */
+#define PERIOD_MS 500
+/* The exporter takes twice that in a second and no more. */
+#define ROUND_MAX (96 * 1024)
+/* Samples older than this are no news. */
+#define NEWS_US 2000000ull
+
+static struct {
+#define MEMBER(NAME, SYMBOL, TYPE, NEEDED) __typeof__((TYPE)NULL) NAME;
+	NVML_FUNCTIONS(MEMBER)
+#undef MEMBER
+} nvml;
+
+struct device {
+	nvml_device handle;
+	bool divided, timed; /* timed: since_us is known */
+	unsigned long long since_us;
+};
+
+static struct device devices[DEVICES_MAX];
+static unsigned ndevices;
+
+/* ---- what is said */
+
+static char round_text[ROUND_MAX];
+static size_t round_len;
+/* What processes may fill: after them come at most a line for each device, and the end. */
+#define PROCESSES_ROOM (ROUND_MAX - 1024)
+
+/* Adds a line if the text is then below `room`. */
+__attribute__((format(printf, 2, 3))) static bool say_within(size_t room, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (round_len >= room)
+		return false;
+	va_start(ap, fmt);
+	int n = vsnprintf(round_text + round_len, room - round_len, fmt, ap);
+
+	va_end(ap);
+	if (n < 0 || (size_t)n >= room - round_len)
+		return false;
+	round_len += (size_t)n;
+	return true;
+}
+
+#define say(...) ((void)say_within(ROUND_MAX, __VA_ARGS__))
+
+/* false: nobody listens. */
+static bool tell(void)
+{
+	for (size_t done = 0; done < round_len;) {
+		ssize_t n = write(STDOUT_FILENO, round_text + done, round_len - done);
+
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	round_len = 0;
+	return true;
+}
+
+/* Text that others made, as part of a line: printable ASCII only. */
+static const char *plain(char *text)
+{
+	for (char *p = text; *p; p++) {
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	}
+	return text[0] ? text : "?";
+}
+
+static const char *reason(int rc)
+{
+	static char text[128];
+
+	snprintf(text, sizeof text, "%s", nvml.error(rc));
+	return plain(text);
+}
+
+__attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	round_len = 0;
+	say("fail %s\n", plain(text));
+	tell();
+	_exit(1);
+}
+
+/* ---- the library */
+
+static void load(void)
+{
+	void *library = dlopen(NVML_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	const char *missing = NULL;
+
+	if (!library)
+		fail("the driver's library cannot be loaded: %s", dlerror());
+#define FIND(NAME, SYMBOL, TYPE, NEEDED)                       \
+	nvml.NAME = (TYPE)dlsym(library, SYMBOL);              \
+	missing = NEEDED && !nvml.NAME ? SYMBOL : missing;
+	NVML_FUNCTIONS(FIND)
+#undef FIND
+	if (missing)
+		fail("the driver's library is too old: it has no %s", missing);
+	int rc = nvml.init();
+
+	if (rc != NVML_SUCCESS)
+		fail("the driver does not answer: %s", reason(rc));
+}
+
+static void find_devices(void)
+{
+	char driver[96] = "", uuid[96] = "", name[96] = "";
+	unsigned n = 0;
+	int rc = nvml.driver(driver, sizeof driver);
+
+	say("powerstack-gpu %d %s\n", PROTOCOL, rc == NVML_SUCCESS ? plain(driver) : "?");
+	rc = nvml.count(&n);
+	if (rc != NVML_SUCCESS)
+		fail("the driver does not tell its GPUs: %s", reason(rc));
+	if (n == 0)
+		fail("the driver has no GPU");
+	ndevices = n < DEVICES_MAX ? n : DEVICES_MAX;
+	for (unsigned i = 0; i < ndevices; i++) {
+		struct device *d = &devices[i];
+		unsigned now = 0, later = 0;
+
+		if (nvml.device(i, &d->handle) != NVML_SUCCESS || nvml.uuid(d->handle, uuid, sizeof uuid) != NVML_SUCCESS) {
+			d->handle = NULL;
+			continue;
+		}
+		if (nvml.name(d->handle, name, sizeof name) != NVML_SUCCESS)
+			snprintf(name, sizeof name, "?");
+		d->divided = nvml.mig && nvml.mig(d->handle, &now, &later) == NVML_SUCCESS && now == 1;
+		say("gpu %u %d %s %s\n", i, d->divided, plain(uuid), plain(name));
+	}
+}
+
+/* ---- a round */
+
+static uint64_t now_of(clockid_t clock, uint64_t per_second)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * per_second + (uint64_t)now.tv_nsec / (1000000000u / per_second);
+}
+
+/* Who has memory of the device: what is told of compute and of graphics, each process once. */
+static void tell_holders(unsigned i, nvml_device device)
+{
+	static unsigned char list[PROCESSES_MAX * sizeof(struct nvml_process)];
+	static struct nvml_process_v1 all[2 * PROCESSES_MAX];
+	int (*const calls[])(nvml_device, unsigned *, void *) = {
+		nvml.compute_v3 ? nvml.compute_v3 : nvml.compute_v2 ? nvml.compute_v2 : nvml.compute_v1,
+		nvml.graphics_v3 ? nvml.graphics_v3 : nvml.graphics_v2 ? nvml.graphics_v2 : nvml.graphics_v1,
+	};
+	const bool first[] = { !nvml.compute_v3 && !nvml.compute_v2, !nvml.graphics_v3 && !nvml.graphics_v2 };
+	size_t nall = 0;
+
+	for (size_t kind = 0; kind < 2; kind++) {
+		unsigned n = PROCESSES_MAX;
+		size_t step = first[kind] ? sizeof(struct nvml_process_v1) : sizeof(struct nvml_process);
+
+		if (!calls[kind] || calls[kind](device, &n, list) != NVML_SUCCESS)
+			continue;
+		for (unsigned p = 0; p < n && p < PROCESSES_MAX; p++) {
+			struct nvml_process_v1 one;
+			size_t k = 0;
+
+			memcpy(&one, list + p * step, sizeof one);
+			while (k < nall && all[k].pid != one.pid)
+				k++;
+			if (one.pid == 0 || one.bytes == NVML_NOT_AVAILABLE)
+				continue;
+			if (k == nall)
+				all[nall++] = one;
+			else if (one.bytes > all[k].bytes)
+				all[k].bytes = one.bytes;
+		}
+	}
+	for (size_t k = 0; k < nall; k++) {
+		if (!say_within(PROCESSES_ROOM, "holds %u %u %llu\n", i, all[k].pid, all[k].bytes))
+			return;
+	}
+}
+
+/* Tells who worked since the last samples. false: that cannot be told. */
+static bool tell_samples(unsigned i, struct device *d)
+{
+	static struct nvml_sample samples[PROCESSES_MAX];
+	unsigned n = PROCESSES_MAX;
+	unsigned long long now = now_of(CLOCK_REALTIME, 1000000), newest = d->since_us, from = d->since_us;
+	int rc = nvml.samples ? nvml.samples(d->handle, samples, &n, d->since_us) : NVML_NOT_SUPPORTED;
+
+	if (rc == NVML_NOT_FOUND || (rc == NVML_SUCCESS && n == 0)) {
+		/* Nobody worked, or the samples of it have yet to come. */
+		if (!d->timed || (now > d->since_us && now - d->since_us > NEWS_US))
+			d->since_us = now - NEWS_US / 2;
+		d->timed = true;
+		return true;
+	}
+	if (rc != NVML_SUCCESS || n > PROCESSES_MAX)
+		return false;
+	for (unsigned s = 0; s < n; s++) {
+		if (samples[s].at_us > newest)
+			newest = samples[s].at_us;
+	}
+	d->since_us = newest;
+	if (!d->timed) {
+		d->timed = true; /* what was before is no part of any interval */
+		return true;
+	}
+	if (newest <= from)
+		return true;
+	if (!say_within(PROCESSES_ROOM, "seen %u %llu %llu\n", i, from, newest))
+		return false;
+	for (unsigned s = 0; s < n; s++) {
+		/* Values beyond 100 are known to come from some drivers, and to mean nothing. */
+		if (samples[s].at_us > from && samples[s].pid != 0 && samples[s].sm > 0 && samples[s].sm <= 100 &&
+		    !say_within(PROCESSES_ROOM, "busy %u %u %u\n", i, samples[s].pid, samples[s].sm))
+			return false;
+	}
+	return true;
+}
+
+/* false: the device gives no reading. */
+static bool tell_meters(unsigned i, const struct device *d)
+{
+	unsigned long long mj = 0;
+	unsigned mw = 0;
+	struct nvml_utilization busy;
+	struct nvml_memory memory;
+	int rc = nvml.energy ? nvml.energy(d->handle, &mj) : NVML_NOT_SUPPORTED;
+
+	if (rc == NVML_SUCCESS) {
+		say("energy %u %llu\n", i, mj);
+	} else {
+		rc = nvml.power(d->handle, &mw);
+		if (rc != NVML_SUCCESS) {
+			say("error %u %s\n", i, reason(rc));
+			return false;
+		}
+		say("power %u %u\n", i, mw);
+	}
+	if (nvml.utilization && nvml.utilization(d->handle, &busy) == NVML_SUCCESS && busy.gpu <= 100)
+		say("util %u %u\n", i, busy.gpu);
+	if (nvml.memory && nvml.memory(d->handle, &memory) == NVML_SUCCESS)
+		say("memory %u %llu\n", i, memory.total);
+	return true;
+}
+
+static void tell_processes(unsigned i, struct device *d)
+{
+	size_t before = round_len;
+
+	/* Half of the processes are as good as none of them. */
+	if (d->divided || !tell_samples(i, d)) {
+		round_len = before;
+		say("blind %u\n", i);
+	}
+	tell_holders(i, d->handle);
+}
+
+static bool tell_round(void)
+{
+	bool reads[DEVICES_MAX] = { false }, any = false;
+
+	say("at %llu\n", (unsigned long long)now_of(CLOCK_BOOTTIME, 1000000000));
+	for (unsigned i = 0; i < ndevices; i++)
+		any |= reads[i] = devices[i].handle && tell_meters(i, &devices[i]);
+	/* Of these there may be more than there is room for. */
+	for (unsigned i = 0; i < ndevices; i++) {
+		if (reads[i])
+			tell_processes(i, &devices[i]);
+	}
+	say("end\n");
+	if (!tell())
+		return false;
+	if (!any)
+		fail("no GPU gives a reading");
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1) {
+		fprintf(stderr, "%s is started by powerstack-exporter and takes no arguments\n", argv[0]);
+		return 2;
+	}
+	load();
+	find_devices();
+	while (tell_round()) {
+		struct timespec pause = { .tv_nsec = PERIOD_MS * 1000000l };
+
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}

@@ -1,0 +1,250 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# GPUs, from outside: the real exporter with the real helper, under which a driver's library is put
+# that says what a file says (tests/fake/nvml). What containers have of a GPU is skipped, and loudly, only where BPF is
+# not permitted.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/exporter/front.lib.sh
+. tests/exporter/groups.lib.sh
+
+mkdir -p "$tmp/lib" "$tmp/root/dev"
+# driver NAME [FLAG...]: which library there is
+driver() {
+	into=$tmp/$1
+	shift
+	mkdir -p "$into"
+	gcc -std=gnu11 -D_GNU_SOURCE -I. -O1 -shared -fPIC "$@" -o "$into/libnvidia-ml.so.1" tests/fake/nvml/nvml.c
+}
+# says DIRECTORY: what it says from now on, on standard input
+says() { cat >"$tmp/$1/script.new" && mv "$tmp/$1/script.new" "$tmp/$1/script"; }
+# begin DIRECTORY ARGS...: an exporter on a machine with this library
+begin() {
+	LD_LIBRARY_PATH=$tmp/$1
+	export LD_LIBRARY_PATH
+	log_of=$tmp/log-$1
+	shift
+	start "$log_of" --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root" "$@"
+	unset LD_LIBRARY_PATH
+}
+helper_of() { pgrep -x -P "$pid" powerstack-gpu; }
+becomes() { wait_for 30 is "$1" "$2" || { value "$1"; return 1; }; } # rounds of readings are half a second apart
+node() { echo "kepler_node_gpu_joules_total{package=\"$1\""; }
+up() { echo "powerstack_exporter_source_$1{source=\"NVML\"}"; }
+logged() { wait_for 20 grep -q "$1" "$log_of" || { cat "$log_of"; return 1; }; }
+answers_at_once() { # all of ten scrapes within the time of one
+	for _ in 1 2 3 4 5 6 7 8 9 10; do curl -sS -m 2 -o "$tmp/page" "$url/metrics" || return 1; done
+}
+tree intel-2s
+mkdir -p "$tmp/sys/fs"
+ln -s /sys/fs/cgroup "$tmp/sys/fs/cgroup"
+driver lib || exit 1
+
+# ---- no driver
+begin lib
+test_that 'without a driver it says so' logged 'msg="source not used" source=NVML reason="no NVIDIA driver is loaded'
+once() { sleep 1 && [ "$(grep -c 'source=NVML' "$log_of")" = 1 ]; }
+test_that 'once' once
+none() { curl -sS -m 5 "$url/metrics" >"$tmp/page" && ! grep -q 'kepler_node_gpu_joules\|source_up{source="NVML"}' "$tmp/page"; }
+test_that 'and shows no GPU' none
+stop
+: >"$tmp/root/dev/nvidiactl"
+unwanted() {
+	"$exporter" --check --no-enable-gpu --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root" | grep -q '^NVML *not used *GPUs are not wanted' &&
+		ENABLE_GPU=false "$exporter" --check --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root" | grep -q '^NVML *not used'
+}
+test_that 'one that is not wanted is not asked' unwanted
+absent() { "$exporter" --check --gpu.helper "$tmp/no-helper" --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root" | grep -q "^NVML *missing.*$tmp/no-helper"; }
+test_that 'a driver without a helper is missing, and what to do is said' absent
+
+# ---- energy
+says lib <<S
+count 2
+energy 0 7000000
+energy 1 1000
+S
+begin lib --metrics.v2
+test_that 'GPUs are found' logged 'msg="source works" source=NVML'
+test_that 'each begins at nothing' becomes "$(node 1)" 0
+says lib <<S
+count 2
+energy 0 7100500
+energy 1 3000
+S
+test_that 'and counts what its own counter counts, to the millijoule' becomes "$(node 0)" 100.5
+test_that 'the other one too' becomes "$(node 1)" 2
+labels() {
+	curl -sS -m 5 "$url/metrics" >"$tmp/page" && grep -q '^kepler_node_gpu_joules_total{package="0",instance="[^"]*",mode="unsplit",source="NVML"} 100.5$' "$tmp/page" &&
+		grep -q '^kepler_node_gpu_watts{gpu="0",gpu_uuid="GPU-00000000-0000-0000-0000-000000000000",gpu_name="Fake \\"L4\\" 0",vendor="nvidia",node_name="' "$tmp/page" &&
+		! grep -q '^kepler_node_gpu_idle_joules_total' "$tmp/page"
+}
+test_that 'with the labels of both generations, and unsplit while nothing tells how busy it is' labels
+clean() { promtool_likes "$tmp/page"; }
+test_that 'promtool finds the page clean' clean
+says lib <<S
+count 2
+energy 0 500
+energy 1 4000
+S
+test_that 'a counter that begins anew leaves an interval unknown' becomes 'powerstack_exporter_meter_unknown_intervals_total{zone="GPU-00000000-0000-0000-0000-000000000000",source="NVML"}' 1
+test_that 'takes nothing back' is "$(node 0)" 100.5
+says lib <<S
+count 2
+energy 0 1500
+energy 1 5000
+S
+test_that 'and goes on' becomes "$(node 0)" 101.5
+says lib <<S
+count 2
+lost 0
+energy 1 6000
+S
+test_that 'a GPU that is lost is said' logged 'source=NVML reason="GPU 0: GPU is lost"'
+test_that 'and the source is not whole' becomes "$(up up)" 0
+test_that 'while the other one counts' becomes "$(node 1)" 5
+test_that 'and the first keeps what it had' is "$(node 0)" 101.5
+
+# ---- a helper that hangs, crashes, floods
+says lib <<S
+count 2
+energy 0 1500
+energy 1 6000
+hang-energy
+S
+test_that 'one that hangs is noticed' logged 'source=NVML reason="the GPU helper has not answered for some seconds"'
+test_that 'delays no page' answers_at_once
+test_that 'and no other source' becomes 'powerstack_exporter_source_up{source="rapl-sysfs"}' 1
+says lib <<S
+count 2
+energy 0 2500
+energy 1 6000
+S
+kill -9 "$(helper_of)"
+test_that 'one that was killed is started again' wait_for 20 is "$(up up)" 1
+test_that 'and what was drawn meanwhile is not lost' becomes "$(node 0)" 102.5
+says lib <<S
+count 2
+energy 0 3500
+energy 1 6000
+crash-energy
+S
+test_that 'one that crashes is said to' logged 'source=NVML reason="the GPU helper was ended by signal 6"'
+test_that 'delays no page either' answers_at_once
+says lib <<S
+count 2
+energy 0 4500
+energy 1 6000
+S
+test_that 'and comes back' wait_for 30 is "$(node 0)" 104.5
+errors() { at_least "$(up errors_total)" 3; }
+test_that 'all of that was counted' errors
+helper=$(helper_of)
+stop
+ended() { ! kill -0 "$helper" 2>/dev/null; }
+test_that 'the helper ends with the exporter' wait_for 10 ended
+says lib <<S
+init 9
+S
+begin lib
+test_that 'a driver that does not answer is said' logged 'source=NVML reason="the driver does not answer: Driver Not Loaded"'
+stop
+mkdir -p "$tmp/empty"
+begin empty
+test_that 'so is one without its library' logged 'source=NVML reason="the driver.s library cannot be loaded: libnvidia-ml.so.1'
+stop
+
+# ---- what a device cannot tell
+driver old -DWITHOUT_ENERGY -DOLD
+says old <<S
+count 1
+power 0 40000
+S
+begin old
+test_that 'an older one tells power, which becomes energy' wait_for 20 at_least "$(node 0)" 4
+test_that 'and that processes cannot be told apart' logged 'source=NVML.*lacks="processes of GPU 0 (its driver does not tell them)"'
+stop
+says lib <<S
+count 1
+energy 0 5
+mig 0
+S
+begin lib
+test_that 'of a divided one neither' logged 'source=NVML.*lacks="processes of GPU 0 (it is divided: MIG)"'
+stop
+
+# ---- who uses a GPU
+if ! "$exporter" --check --path.sysfs tests/fake/sysfs/none | grep -q '^bpf *works'; then
+	skip 'who uses a GPU' 'BPF does not work on this machine'
+elif ! make_groups; then
+	skip 'who uses a GPU' 'no control group can be made on this machine'
+else
+	# wake DIGIT: a process in the container that does a little now and then; sets waker
+	wake() {
+		sh -c 'echo $$ >"$1/cgroup.procs" && while :; do sleep 0.1; done' wake "$groups/$(pod_of "$1")/$(id_of "$1")" &
+		waker=$!
+		burners="$burners $waker"
+	}
+	container 1 web-0 shop app
+	container 2 web-1 shop app
+	wake 1
+	first=$waker
+	wake 2
+	second=$waker
+	use() { # use MJ: what GPU 0 has drawn so far, for both of them, and GPU 1 for the second alone
+		says lib <<S
+count 2
+energy 0 $1
+energy 1 $1
+memory 0 1000
+memory 1 1000
+holds 0 $first 100
+holds 0 $second 100
+holds 1 $second 100
+busy 0 $first 60
+busy 0 $second 20
+busy 1 $second 5
+S
+	}
+	use 1000
+	begin lib
+	of() { echo "kepler_container_gpu_joules_total{container_id=\"$(id_of "$1")\""; }
+	known() { curl -sS -m 5 "$url/metrics" | grep -F "$(of 1)" | grep -q 'pod_name="web-0"' && [ -n "$(value "$(of 2)")" ]; }
+	test_that 'containers that use GPUs are known' wait_for 30 known
+	test_that 'and their GPUs' becomes "$(node 1)" 0
+	use 101000
+	test_that 'what GPUs drew goes to who kept them busy: three quarters of one' becomes "$(of 1)" 75
+	test_that 'a quarter of it, and all of the other' becomes "$(of 2)" 125
+	test_that 'and nothing to nobody' is 'kepler_container_gpu_joules_total{container_id="unattributed"' 0
+	adds_up() { curl -sS -m 5 "$url/metrics" >"$tmp/page" && /usr/bin/python3 $here/adds_up.py <"$tmp/page"; }
+	test_that 'it adds up to the node, to the microjoule' adds_up
+	idle() { # idle MJ: what GPU 0 has drawn so far, and nobody keeps it busy
+		says lib <<S
+count 2
+energy 0 $1
+energy 1 101000
+memory 0 1000
+holds 0 $first 100
+util 0 0
+S
+	}
+	idle 102000
+	test_that 'it draws on without work' becomes "$(node 0)" 101
+	idle 152000
+	test_that 'and that is not charged to who only holds it' \
+		wait_for 30 at_least 'kepler_container_gpu_joules_total{container_id="unattributed"' 50
+	stop
+	use 1000
+	begin lib --metrics.processes
+	process() { echo "kepler_process_gpu_joules_total{pid=\"$1\""; }
+	seen() { [ -n "$(value "kepler_process_bpf_cpu_time_us_total{pid=\"$1\"")" ]; }
+	test_that 'with processes told apart they are known' wait_for 30 seen "$first"
+	test_that 'both of them' wait_for 30 seen "$second"
+	test_that 'and the GPU' becomes "$(node 1)" 0
+	use 101000
+	test_that 'a process has what it kept busy' becomes "$(process "$first")" 75
+	test_that 'on every GPU' becomes "$(process "$second")" 125
+	test_that 'and so has its container' is "$(of 2)" 125
+	test_that 'it adds up' adds_up
+	stop
+fi
+echo "1..$n"
