@@ -133,7 +133,7 @@ const struct env_name env_names[] = {
 
 	UNUSED("EXPOSE_ESTIMATED_IDLE_POWER_METRICS", "idle energy is shown wherever it can be told"),
 	UNUSED("ENABLE_EBPF_CGROUPID", "control groups are always told apart by their ids"),
-	UNUSED("ENABLE_QAT", "Kepler 0.7.12 ignores it too"),
+	UNUSED("ENABLE_QAT", "Intel QAT is shown wherever its telemetry is switched on"),
 	UNUSED("ENABLE_API_SERVER", "pods come from the kubelet of the node, never from the API server"),
 	UNUSED("KUBE_CONFIG", "pods come from the kubelet of the node, never from the API server"),
 	UNUSED("KEPLER_NAMESPACE", "it is no pod and has no namespace"),

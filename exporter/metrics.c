@@ -68,6 +68,22 @@ static const char *label_program(const struct subject *s)
 	return s->program->name;
 }
 
+static const char *label_engine_device(const struct subject *s)
+{
+	return s->engine->device;
+}
+
+static const char *label_engine_part(const struct subject *s)
+{
+	return s->engine->part;
+}
+
+static const char *label_qat(const struct subject *s)
+{
+	(void)s;
+	return "intel_qat";
+}
+
 static const char *label_code(const struct subject *s)
 {
 	return http_statuses[s->answer].code;
@@ -206,6 +222,11 @@ static const struct label stat_labels[] = { { "instance", label_instance },
 					    { "cpu_architecture", label_cpu },
 					    { "stat", label_stat },
 					    { NULL, NULL } };
+static const struct label engine_labels[] = { { "qatDevID", label_engine_device },
+					      { "instance", label_instance },
+					      { "source", label_qat },
+					      { "type", label_engine_part },
+					      { NULL, NULL } };
 static const struct label info_labels[] = { { "cpu_architecture", label_cpu },
 					    { "components_power_source", label_components_source },
 					    { "platform_power_source", label_platform_source },
@@ -294,6 +315,12 @@ static bool page_bytes(const struct subject *s, uint64_t *ret)
 {
 	*ret = s->view->self->http.page_bytes[s->format];
 	return *ret != 0;
+}
+
+static bool engine_percent(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->engine->percent;
+	return true;
 }
 
 static bool program_runs(const struct subject *s, uint64_t *ret)
@@ -400,6 +427,9 @@ const struct metric metrics[] = {
 	{ "kepler_node_energy_stat", METRIC_GAUGE,
 	  "What the node used and drew over the last interval, to the thousandth: what power models learn from",
 	  PER_STAT, NULL, stat_labels, 3, node_stat, COMP_NONE, 0 },
+	{ "kepler_node_accelerator_intel_qat", METRIC_GAUGE,
+	  "How much of the last second the part of the accelerator worked, in percent", PER_ENGINE, NULL,
+	  engine_labels, 0, engine_percent, COMP_NONE, 0 },
 	{ "kepler_exporter_build_info", METRIC_INFO, "Version of this exporter; always 1", PER_EXPORTER,
 	  NULL, build_labels, 0, one, COMP_NONE, 0 },
 

@@ -96,6 +96,7 @@ struct subject {
 	const struct zone *zone;
 	const struct zone_book *book;
 	const struct program_mark *program;
+	const struct engine_mark *engine;
 	const struct component_sum *sum;
 	const struct cpu_fact *cpu;
 	size_t answer;			/* row of http_statuses */
@@ -110,6 +111,7 @@ enum per {
 	PER_FEED,
 	PER_ZONE,
 	PER_PROGRAM,
+	PER_ENGINE,
 	PER_GPU,
 	PER_ANSWER,
 	PER_FORMAT,

@@ -426,6 +426,10 @@ static void render_family(struct family *f)
 		for (size_t i = 0; i < v->tick->nprograms; i++)
 			series(f, &(struct subject){ .view = v, .program = &v->tick->programs[i] });
 		break;
+	case PER_ENGINE:
+		for (size_t i = 0; i < v->tick->nengines; i++)
+			series(f, &(struct subject){ .view = v, .engine = &v->tick->engines[i] });
+		break;
 	case PER_GPU:
 		ledger_each(v->ledger, LEVEL_NODE, gpu_series, f);
 		break;

@@ -27,7 +27,7 @@ int zones_intern(struct zones *zones, const struct zone *zone, uint32_t *ret_id,
 void tick_reset(struct tick *t, uint64_t at_ns)
 {
 	t->at_ns = at_ns;
-	t->nmarks = t->nworks = t->ngpus = t->nprograms = 0;
+	t->nmarks = t->nworks = t->ngpus = t->nprograms = t->nengines = 0;
 	t->sched = (struct sched_mark){ 0 };
 	t->missing = 0;
 }

@@ -102,6 +102,15 @@ struct gpu_mark {
 	uint64_t busy_ns, held_ns;
 };
 
+/* How much of the last second a part of an accelerator worked. */
+struct engine_mark {
+	char device[32]; /* where it is: "0000:6b:00.0" */
+	char part[16];
+	unsigned percent;
+};
+
+#define ENGINES_MAX 256
+
 /* The scheduler's totals over all CPUs. */
 struct sched_mark {
 	bool there;
@@ -132,6 +141,8 @@ struct tick {
 	struct sched_mark sched;
 	struct program_mark programs[PROGRAMS_MAX];
 	size_t nprograms;
+	struct engine_mark engines[ENGINES_MAX];
+	size_t nengines;
 	unsigned missing;		/* bit per source (1 << index) that gave nothing */
 };
 

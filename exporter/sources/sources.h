@@ -5,6 +5,6 @@
 #include "exporter/source.h"
 
 extern const struct source_ops source_kubelet, source_rapl, source_rapl_perf, source_rapl_msr, source_xgene, source_redfish,
-	source_acpi, source_ipmi, source_nvml, source_sched, source_estimator;
+	source_acpi, source_ipmi, source_nvml, source_qat, source_sched, source_estimator;
 
 #endif

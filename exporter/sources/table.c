@@ -13,6 +13,7 @@ const struct source_ops *const sources[] = {
 	&source_acpi,
 	&source_ipmi,
 	&source_nvml,
+	&source_qat,
 	&source_sched,
 	&source_estimator, /* after sched, whose figures of the same tick it uses */
 	&source_kubelet,

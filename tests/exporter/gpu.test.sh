@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# GPUs, from outside: the real exporter with the real helper, under which a driver's library is put
+# GPUs and accelerators, from outside: the real exporter with the real helper, under which a driver's library is put
 # that says what a file says (tests/fake/nvml). What containers have of a GPU is skipped, and loudly, only where BPF is
 # not permitted.
 set -u
@@ -172,7 +172,20 @@ begin lib
 test_that 'of a divided one neither' logged 'source=NVML.*lacks="processes of GPU 0 (it is divided: MIG)"'
 stop
 
+# ---- an accelerator
+mkdir -p "$tmp/sys/kernel/debug/qat_4xxx_0000:6b:00.0/telemetry"
+echo 1 >"$tmp/sys/kernel/debug/qat_4xxx_0000:6b:00.0/telemetry/control"
+printf 'sample_cnt 9\nutil_cpr0 42\nexec_cpr0 7\nutil_pke3 0\n' >"$tmp/sys/kernel/debug/qat_4xxx_0000:6b:00.0/telemetry/device_data"
+rm "$tmp/root/dev/nvidiactl"
+qat() {
+	"$exporter" --once --interval 50ms --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root" >"$tmp/page" &&
+		grep -q '^kepler_node_accelerator_intel_qat{qatDevID="0000:6b:00.0",instance="[^"]*",source="intel_qat",type="cpr0"} 42$' "$tmp/page" &&
+		grep -q '^kepler_node_accelerator_intel_qat{.*type="pke3"} 0$' "$tmp/page"
+}
+test_that 'the parts of a QuickAssist accelerator are shown as busy as they are' qat
+
 # ---- who uses a GPU
+: >"$tmp/root/dev/nvidiactl"
 if ! "$exporter" --check --path.sysfs tests/fake/sysfs/none | grep -q '^bpf *works'; then
 	skip 'who uses a GPU' 'BPF does not work on this machine'
 elif ! make_groups; then
