@@ -122,10 +122,24 @@ $(O)/powerstack-exporter: $(call exporter_objs,$(O),$(EXPORTER_ALL_SRC) $(EXPORT
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lyaml -lsodium -ljson-c -lcurl $(EXPORTER_TEST_LIBS)
 endif
 
-# What loads the vendor's library (gpu/), which the static one cannot: for this machine's architecture.
+# What loads the vendor's library (gpu/), which the static one cannot. It is for this machine's architecture only: that
+# of others would need their C library to link with.
+out/static/$(EXPORTER_NATIVE)/powerstack-gpu: gpu/powerstack_gpu.c gpu/nvml.h
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(call exporter_cc,$(EXPORTER_NATIVE)) $(BASE_CFLAGS) $(CFLAGS_release) $(LDFLAGS_release) -o $@ $< -ldl
+out/release/embed/powerstack-gpu.$(EXPORTER_NATIVE): out/static/$(EXPORTER_NATIVE)/powerstack-gpu
+	@mkdir -p $(@D)
+	$(Q)$(call exporter_strip,$(EXPORTER_NATIVE)) -o $@ $<
+ifeq ($(MODE),release)
+$(O)/powerstack-gpu: out/static/$(EXPORTER_NATIVE)/powerstack-gpu
+	$(Q)cp $< $@
+else
 $(O)/powerstack-gpu: $(call obj,gpu/powerstack_gpu.c)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl
+endif
+GPU_IMAGE := out/release/embed/powerstack-gpu.$(EXPORTER_NATIVE)
 
 # Installs packages, so only when asked.
 .PHONY: cross-deps
@@ -133,22 +147,24 @@ cross-deps:
 	$(Q)[ -n "$(ARCH)" ] || { echo 'which one? make cross-deps ARCH=arm64' >&2; exit 2; }
 	$(Q)for a in $(ARCH); do exporter/cross_deps.sh $$a || exit 1; done
 
-# ---- embedding: one table of {architecture, bytes, length}, ended by a zero row. The C side:
-#   extern const struct { const char *arch; const void *data; unsigned long long len; } exporter_images[];
+# ---- embedding: tables of {architecture, bytes, length}, ended by a zero row. The C side:
+#   extern const struct { const char *arch; const void *data; unsigned long long len; } exporter_images[], gpu_images[];
 EMBED_EXPORTER := out/static/images.o
 out/static/arches: FORCE
 	@mkdir -p $(@D)
 	@echo '$(EXPORTER_ARCHES)' >$@.new
 	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
-out/static/images.S: exporter/build.mk out/static/arches $(EXPORTER_IMAGES)
+out/static/images.S: exporter/build.mk out/static/arches $(EXPORTER_IMAGES) $(GPU_IMAGE)
 	@mkdir -p $(@D)
-	$(Q){ echo '.section .data.rel.ro,"aw"'; echo '.balign 8'; echo '.globl exporter_images'; \
-	echo 'exporter_images:'; \
-	for a in $(EXPORTER_ARCHES); do echo ".quad name_$$a, image_$$a, end_$$a - image_$$a"; done; \
-	echo '.quad 0, 0, 0'; echo '.size exporter_images, . - exporter_images'; \
-	echo '.section .rodata,"a"'; \
-	for a in $(EXPORTER_ARCHES); do echo "name_$$a: .asciz \"$$a\""; echo '.balign 16'; \
-	echo "image_$$a: .incbin \"out/release/embed/powerstack-exporter.$$a\""; echo "end_$$a:"; done; \
+	$(Q)table() { \
+		table=$$1 program=$$2; shift 2; \
+		echo '.section .data.rel.ro,"aw"'; echo '.balign 8'; echo ".globl $$table"; echo "$$table:"; \
+		for a; do echo ".quad name_$$table$$a, image_$$table$$a, end_$$table$$a - image_$$table$$a"; done; \
+		echo '.quad 0, 0, 0'; echo ".size $$table, . - $$table"; \
+		echo '.section .rodata,"a"'; \
+		for a; do echo "name_$$table$$a: .asciz \"$$a\""; echo '.balign 16'; \
+		echo "image_$$table$$a: .incbin \"out/release/embed/$$program.$$a\""; echo "end_$$table$$a:"; done; }; \
+	{ table exporter_images powerstack-exporter $(EXPORTER_ARCHES); table gpu_images powerstack-gpu $(EXPORTER_NATIVE); \
 	echo '.section .note.GNU-stack,"",@progbits'; } >$@
 out/static/images.o: out/static/images.S
 	$(call say,AS,$@)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The energy exporter: a static binary, its configuration, a hardened unit. */
+/* The energy exporter: a static binary, a helper where there are GPUs, its configuration, a hardened unit. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +14,40 @@
 
 static const struct blob_arg binary = { "/usr/local/bin/powerstack-exporter", 0755, files_exporter,
 					"the exporter" };
+
+/* ---- GPUs */
+
+#define NVIDIA "/proc/driver/nvidia/version"
+
+static void ask_gpu(const struct view *v, struct probe *p)
+{
+	(void)v;
+	probe_ask(p, "host", "os");
+	probe_ask(p, "file", NVIDIA);
+}
+
+/* Whether NVIDIA's driver is loaded, and there is a helper for the node's architecture. */
+static int has_gpu(const struct view *v, bool *ret, struct err *e)
+{
+	const char *driver = NULL, *os = NULL, *sha256 = NULL;
+	char arch[24] = "";
+	size_t len = 0;
+	*ret = false;
+	if (!v->facts)
+		return 0; /* nothing is asked yet */
+	int rc = fact(v, &driver, e, "file", NVIDIA);
+	if (rc == 0)
+		rc = fact(v, &os, e, "host", "os");
+	if (rc < 0)
+		return rc;
+	if (os)
+		facts_field(os, "arch", arch, sizeof(arch));
+	*ret = driver && files_gpu_helper(arch, &len, &sha256);
+	return 0;
+}
+
+static const struct blob_arg gpu_helper = { "/usr/local/bin/powerstack-gpu", 0755, files_gpu_helper,
+					    "the exporter's helper for GPUs", has_gpu, ask_gpu };
 
 /* ---- configuration (exporter/config.h says its keys) */
 
@@ -110,16 +144,27 @@ static int watchdog(const struct view *v, struct buf *ret, struct err *e)
 
 static const struct tmpl_name unit_names[] = { { "watchdog", .value = watchdog }, { NULL } };
 
+/* Devices are hidden from the service but where the helper needs them. */
+static int add_gpu(const struct view *v, struct buf *ret, struct err *e)
+{
+	static const struct tmpl_name none[] = { { NULL } };
+	bool gpu = false;
+	int rc = has_gpu(v, &gpu, e);
+	return rc < 0 || !gpu ? rc : template_add("exporter-gpu.service.tmpl", none, v, ret, e);
+}
+
 static const struct file_arg unit_file = {
 	.path = "/etc/systemd/system/powerstack-exporter.service",
 	.mode = 0644,
 	.tmpl = "powerstack-exporter.service.tmpl",
 	.names = unit_names,
+	.render = add_gpu,
+	.ask = ask_gpu,
 };
 
-#define NSTEPS 5
+#define NSTEPS 6
 static const struct step steps[NSTEPS];
-static const struct step *const inputs[] = { &steps[0], &steps[1], &steps[2], &steps[3], NULL };
+static const struct step *const inputs[] = { &steps[0], &steps[1], &steps[2], &steps[3], &steps[4], NULL };
 static const struct unit_arg unit = {
 	.unit = "powerstack-exporter.service",
 	.inputs = inputs,
@@ -128,6 +173,7 @@ static const struct unit_arg unit = {
 
 static const struct step steps[NSTEPS] = {
 	{ "binary", "the exporter is installed", &blob_ops, &binary },
+	{ "gpu-helper", "its helper is installed where there are GPUs", &blob_ops, &gpu_helper },
 	{ "ca", "the management controllers' certificates are there", &file_ops, &ca,
 	  .when = has_ca },
 	{ "config", "the exporter is configured", &file_ops, &config, .flags = STEP_SECRET },

@@ -13,9 +13,10 @@ static const struct blob_arg *arg_of(const struct step *s)
 
 static void blob_ask(const struct step *s, const struct view *v, struct probe *p)
 {
-	(void)v;
 	probe_ask(p, "host", "os");
 	probe_ask(p, "file", "%s", arg_of(s)->path);
+	if (arg_of(s)->ask)
+		arg_of(s)->ask(v, p);
 }
 
 /* The bytes for this node; NULL, and why in e, when there are none. */
@@ -59,6 +60,12 @@ static int blob_check(const struct step *s, const struct view *v, struct finding
 		return found(ret, FOREIGN, "'%s' is not a file: move it away", a->path);
 	if (v->destroying)
 		return found(ret, PRESENT, "'%s' is there", a->path);
+	bool needed = true;
+	rc = !is && a->needed ? a->needed(v, &needed, e) : 0;
+	if (rc < 0)
+		return rc;
+	if (!needed)
+		return found(ret, PRESENT, "this node does not need %s", a->what);
 	const void *bytes = NULL;
 	size_t len = 0;
 	const char *want = NULL;

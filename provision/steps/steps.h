@@ -103,6 +103,9 @@ struct blob_arg {
 	/* The bytes for a Debian architecture, NULL when there are none: as files_exporter. */
 	const void *(*bytes)(const char *arch, size_t *ret_len, const char **ret_sha256);
 	const char *what;		/* "the exporter", for messages */
+	/* Whether a node that has none is to have it, by what `ask` asked; NULL: every one. */
+	int (*needed)(const struct view *, bool *ret, struct err *);
+	void (*ask)(const struct view *, struct probe *);
 };
 extern const struct step_ops blob_ops;
 

@@ -16,3 +16,12 @@ const struct exporter_image exporter_images[] = {
 	{ "amd64", amd64, sizeof(amd64) - 1 },
 	{ NULL, NULL, 0 },
 };
+
+extern const struct exporter_image gpu_images[];
+
+static const char gpu[] = "\177ELF its helper for GPUs";
+
+const struct exporter_image gpu_images[] = {
+	{ "amd64", gpu, sizeof(gpu) - 1 },
+	{ NULL, NULL, 0 },
+};

@@ -138,6 +138,7 @@ static struct fake_net *bare(void *ctx)
 		node_make_bare(net->hosts[i], &inv->hosts[i]);
 	/* one with ufw, one that has a package of ours already */
 	fake_set(net->hosts[1], "ufw", "active", "yes");
+	fake_file_put(net->hosts[1], "/proc/driver/nvidia/version", 'f', "535\n", 4, 0444, "root:root");
 	fake_set(net->hosts[2], "pkg", "nfs-common", "1:2.6");
 	return net;
 }

@@ -357,6 +357,34 @@ Test(findings, exporter_restarts_only_for_a_reason)
 	}
 }
 
+#define DRIVER { "file:/proc/driver/nvidia/version", "type=f\nmode=444\nuid=0" }
+
+Test(findings, exporter_has_a_helper_where_there_are_gpus)
+{
+	UP(recipe_exporter, "gpu-helper", PRESENT, "does not need the exporter's helper for GPUs", { "host:os", "arch=amd64" });
+	UP(recipe_exporter, "gpu-helper", PRESENT, "does not need", { "host:os", "arch=riscv64" }, DRIVER);
+	DOWN(recipe_exporter, "gpu-helper", ABSENT, "does not exist", { "host:os", "arch=amd64" }, DRIVER);
+	size_t len = 0;
+	const char *sha256 = NULL;
+	if (!files_gpu_helper("amd64", &len, &sha256))
+		cr_skip_test("the helper for amd64 is not built in");
+	UP(recipe_exporter, "gpu-helper", ABSENT, "does not exist", { "host:os", "arch=amd64" }, DRIVER);
+	/* one that is there is kept as it should be, also while no driver is loaded */
+	UP(recipe_exporter, "gpu-helper", DRIFTED, "another build", { "host:os", "arch=amd64" },
+	   { "file:/usr/local/bin/powerstack-gpu", "type=f\nmode=755\nuid=0\nsha256=00" });
+	/* and the service sees the devices, and only there */
+	char unit[65], is[512];
+	sum_of(row(&recipe_exporter, "unit"), unit);
+	const char *const answers[][2] = {
+		{ "host:os", "arch=amd64" },
+		{ "file:/etc/systemd/system/powerstack-exporter.service", as_wanted(unit, "644", 100, is, sizeof(is)) },
+		{ NULL, NULL },
+	};
+	const char *const with_gpu[][2] = { { answers[0][0], answers[0][1] }, { answers[1][0], answers[1][1] }, DRIVER, { NULL, NULL } };
+	cr_expect_eq(said(&recipe_exporter, "unit", WORKER, false, &nothing, answers).is, PRESENT);
+	cr_expect_eq(said(&recipe_exporter, "unit", WORKER, false, &nothing, with_gpu).is, DRIFTED);
+}
+
 Test(findings, exporter_for_an_architecture_that_is_not_built_in)
 {
 	UP(recipe_exporter, "binary", FOREIGN, "'s390x' is not in this powerstack", OS("arch=s390x"));
