@@ -246,6 +246,9 @@ static enum verdict s3_judge(const struct check *c, const struct view *v, char *
 		return bad;
 	if (!is_200(a) || !strstr(a, "\nkepler_exporter_build_info{") || !strstr(a, "\nkepler_node_info{"))
 		return check_says(CHECK_FAIL, why, size, "/metrics is not a page of powerstack-exporter");
+	if (strstr(a, "\npowerstack_exporter_source_up{source=\"kubelet\"} 0\n"))
+		return check_says(CHECK_FAIL, why, size,
+				  "the kubelet tells it no names; 'journalctl -u powerstack-exporter' says why");
 	const char *zones = check_answer(v, "zones", "-", "cannot be told", &bad, why, size);
 	if (!zones)
 		return bad;

@@ -9,7 +9,7 @@
 static const char *const secret_files[] = {
 	"/etc/powerstack/exporter.yml", "/etc/rancher/k3s/config.yaml", "/etc/rancher/k3s/registries.yaml",
 	"/etc/rancher/k3s/k3s.yaml", "/etc/systemd/system/k3s.service.env",
-	"/etc/systemd/system/k3s-agent.service.env",
+	"/etc/systemd/system/k3s-agent.service.env", "/etc/powerstack/kubelet-token",
 };
 #define NFILES (sizeof(secret_files) / sizeof(secret_files[0]))
 /* A shorter entry would be found by chance in any process list. */

@@ -111,6 +111,14 @@ void site_settle_rest(struct run *r, struct site *site, struct job *first, size_
 
 /* ---- asking */
 
+static bool joins_cluster(const struct site *site)
+{
+	for (size_t i = 0; i < site->njobs; i++)
+		if (site->jobs[i].plan->recipe->joins_cluster)
+			return true;
+	return false;
+}
+
 struct view site_view(const struct run *r, const struct site *site, const struct facts *facts)
 {
 	return (struct view){
@@ -124,6 +132,7 @@ struct view site_view(const struct run *r, const struct site *site, const struct
 		.run_id = r->run_id,
 		.destroying = r->walk == WALK_DESTROY,
 		.cluster_goes = r->cluster_goes,
+		.cluster_comes = r->walk != WALK_DESTROY && joins_cluster(site),
 		.force_version = r->o->force_version,
 	};
 }

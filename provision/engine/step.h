@@ -55,6 +55,7 @@ struct view {
 	const char *run_id;		/* 16 hex digits, new each run: names test files */
 	bool destroying;
 	bool cluster_goes;		/* destroying: so does the cluster, in the same walk, with all that is in it */
+	bool cluster_comes;		/* not destroying: this host joins the cluster, or makes it, in the same walk */
 	bool force_version;		/* --force-version: also a release that is older, or skips one */
 };
 
@@ -122,6 +123,7 @@ struct recipe {
 	size_t nsteps;
 	unsigned but_roles;	/* those of its roles' hosts that it is not for */
 	bool one_by_one;	/* deploy: a host begins when the one before it (in the inventory) has succeeded */
+	bool joins_cluster;	/* it makes its hosts nodes of the cluster: see view.cluster_comes */
 	bool holds_cluster;	/* destroying it destroys what is in the cluster: see view.cluster_goes */
 };
 

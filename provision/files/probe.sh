@@ -33,6 +33,8 @@
 # blk         device                 see blk.lib.sh
 # api         /path                  on a server: the body of GET of the Kubernetes API as its administrator, without what Secrets
 #                                    hold; "not there" for what is not found, and where K3s has not run yet
+# kubelet     datadir:path           "yes" when this node's kubelet takes the token in that file, else what it says; "not there"
+#                                    without K3s or without the file
 # secret      namespace/name         data: sha256 of its data, as the API has it; in_grafana (yes, no)
 # live kinds of verify:
 # clock-offset -                     source offset_ns or offset_max_ns, synced
@@ -67,6 +69,7 @@ unknown() { printf '!%s=%s\0' "$1" "$2"; }
 . provision/files/blk.lib.sh
 . provision/files/sum.lib.sh
 . provision/files/node.lib.sh
+. provision/files/kubelet.lib.sh
 
 # Is one of the questions of this kind? "asked KIND QUESTION..."
 asked() {
@@ -265,11 +268,15 @@ api_one() { # QUESTION FILE
 		case $v in *'"data":{'*) v=${v#*'"data":{'} v=${v%%'}'*} ;; *) v= ;; esac
 		v=$(printf '%s' "$v" | sha256sum)
 		yes "$1" "data=${v%% *}${nl}in_grafana=$p" ;;
-	*/secrets | */secrets\?*)
+	*/secrets | */secrets\?* | */secrets/*)
 		# base64 has no braces; a release of helm is up to a mebibyte
 		yes "$1" "$(printf '%s\n' "$v" | sed 's/"data":{[^}]*}/"data":{}/g')" ;;
 	*) yes "$1" "$v" ;;
 	esac
+}
+kubelet_one() { # QUESTION FILE
+	p=${1#*:}
+	if kubelet_takes "${p##*:}" "${p%:*}" "$2.config"; then yes "$1" yes; else yes "$1" "$v"; fi
 }
 apis() {
 	work=
@@ -278,14 +285,21 @@ apis() {
 	nodes "$@" &
 	n=0
 	for q; do
-		case $q in api:* | secret:*) ;; *) continue ;; esac
-		if ! [ -x /usr/local/bin/k3s ] || ! [ -f "$admin" ]; then
+		case $q in
+		api:* | secret:*) p=$admin ;;
+		kubelet:*) p=${q##*:} ;;
+		*) continue ;;
+		esac
+		if ! [ -x /usr/local/bin/k3s ] || ! [ -f "$p" ]; then
 			no "$q"
 			continue
 		fi
 		[ -n "$work" ] || work=$(mktemp -d /run/powerstack-probe.XXXXXX)
 		n=$((n + 1))
-		api_one "$q" "$work/$n" >"$work/$n" &
+		case $q in
+		kubelet:*) kubelet_one "$q" "$work/$n" >"$work/$n" & ;;
+		*) api_one "$q" "$work/$n" >"$work/$n" & ;;
+		esac
 	done
 	wait
 	while [ $n -gt 0 ]; do
@@ -758,7 +772,7 @@ look() {
 	for q; do
 		case $q in
 		host:* | addr:* | iface:* | node:* | file:* | text:* | dir:* | record:* | records:* | sysctl:* | unit:* | pkg:* | mount:* | fstab:*) ;;
-		api:* | secret:* | free:* | exports:* | listen:* | firewall:* | clock:* | blk:*) ;;
+		api:* | secret:* | kubelet:* | free:* | exports:* | listen:* | firewall:* | clock:* | blk:*) ;;
 		clock-offset:* | fstab-check:* | nfs-write:* | nfs-read:* | nfs-delete:* | statfs:* | nfsd:* | journal:* | reach:*) ;;
 		http:* | pressure:* | btrfs:* | zones:* | ps:*) ;;
 		*) unknown "$q" 'no such kind' ;;
@@ -767,7 +781,7 @@ look() {
 }
 # The API server's answers take as long as all the rest: they are asked for beside it.
 case " $*" in
-*' node:'* | *' api:'* | *' secret:'*) apis "$@" | { look "$@" </dev/null; cat; } ;;
+*' node:'* | *' api:'* | *' secret:'* | *' kubelet:'*) apis "$@" | { look "$@" </dev/null; cat; } ;;
 *) look "$@" ;;
 esac
 yes probe complete

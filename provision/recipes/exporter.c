@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/opts.h"
 #include "provision/files.h"
+#include "provision/recipes/exporter.h"
 #include "provision/recipes/recipes.h"
 #include "provision/steps/steps.h"
 
@@ -104,11 +105,41 @@ static int add_bmc(const struct view *v, struct buf *ret, struct err *e)
 	return rc;
 }
 
+static int token_file(const struct view *v, struct buf *ret, struct err *e)
+{
+	(void)v;
+	(void)e;
+	return buf_adds(ret, KUBELET_TOKEN);
+}
+
+/* K3s keeps the authority that signs its kubelets' certificates on every node. */
+static int server_ca(const struct view *v, struct buf *ret, struct err *e)
+{
+	(void)e;
+	return buf_addf(ret, "%s/agent/server-ca.crt", v->inv->k3s_server_location);
+}
+
+static const struct tmpl_name kubelet_names[] = {
+	{ "token_file", .value = token_file },
+	{ "server_ca", .value = server_ca },
+	{ NULL },
+};
+
+static int add_peers(const struct view *v, struct buf *ret, struct err *e)
+{
+	bool cluster = false;
+	int rc = add_bmc(v, ret, e);
+	if (rc == 0)
+		rc = in_cluster(v, &cluster, e);
+	return rc < 0 || !cluster ? rc : template_add("exporter-kubelet.yml.tmpl", kubelet_names, v, ret, e);
+}
+
 static const struct file_arg config = {
 	.path = "/etc/powerstack/exporter.yml",
 	.mode = 0600,
 	.tmpl = "exporter.yml.tmpl",
-	.render = add_bmc,
+	.render = add_peers,
+	.ask = in_cluster_ask,
 	.own_dir = true,
 };
 

@@ -12,6 +12,8 @@ extern const struct recipe recipe_disk;
 extern const struct recipe recipe_nfs_server;
 extern const struct recipe recipe_nfs_client;
 extern const struct recipe recipe_exporter;
+extern const struct recipe recipe_exporter_account;
+extern const struct recipe recipe_exporter_kubelet;
 extern const struct recipe recipe_helm;
 extern const struct recipe recipe_cert_manager;
 extern const struct recipe recipe_rancher;

@@ -13,6 +13,8 @@ const struct recipe *const recipes[] = {
 	&recipe_nfs_server,
 	&recipe_nfs_client,
 	&recipe_exporter,
+	&recipe_exporter_account,
+	&recipe_exporter_kubelet,
 	&recipe_helm,
 	&recipe_cert_manager,
 	&recipe_rancher,

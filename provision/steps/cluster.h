@@ -26,7 +26,7 @@ struct kube_object {
 	char ns[64], name[80];		/* ns "": in none */
 	bool shared;			/* it may be there already, and then it is not ours and stays */
 };
-#define KUBE_OBJECTS_MAX 4
+#define KUBE_OBJECTS_MAX 5
 #define KUBE_PATH_MAX 300
 /* Where the API has it. */
 void kube_path(const struct kube_object *o, char ret[KUBE_PATH_MAX]);

@@ -102,12 +102,13 @@ int step_script(struct hand *h, const char *name, const char *const *args, unsig
 	return step_script_in(h, name, args, NULL, false, timeout_s, e);
 }
 
-int step_read(struct hand *h, const char *path, struct buf *ret, struct err *e)
+int step_script_secret(struct hand *h, const char *name, const char *const *args, struct buf *ret, struct err *e)
 {
-	struct script script = { "file-read", files_text("file-read.sh") };
+	char file[64];
+	snprintf(file, sizeof(file), "%s.sh", name);
+	struct script script = { name, files_text(file) };
 	if (!script.text)
-		return err_set(e, ERR_BUG, "the script 'file-read.sh' is not built in");
-	const char *const args[] = { path, NULL };
+		return err_set(e, ERR_BUG, "the script '%s' is not built in", file);
 	struct cmd cmd = { .script = &script,
 			   .argv = args,
 			   .flags = CMD_SUDO | CMD_SECRET_OUT,
@@ -115,9 +116,15 @@ int step_read(struct hand *h, const char *path, struct buf *ret, struct err *e)
 	struct answer a = { 0 };
 	int rc = session_run(h->ssh, &cmd, &a, e);
 	if (rc == 0 && buf_add(ret, buf_str(&a.out), a.out.len) < 0)
-		rc = err_set(e, ERR_MEMORY, "'%s' is too long", path);
+		rc = err_set(e, ERR_MEMORY, "the output of '%s' is too long", name);
 	answer_clear(&a);
 	return rc;
+}
+
+int step_read(struct hand *h, const char *path, struct buf *ret, struct err *e)
+{
+	const char *const args[] = { path, NULL };
+	return step_script_secret(h, "file-read", args, ret, e);
 }
 
 bool plain_word(const char *s)

@@ -15,6 +15,10 @@ static const struct {
 	const char *resource, *list;	/* of the API: "%s" is the namespace */
 } kinds[] = {
 	{ "namespace", "/api/v1/namespaces" },
+	{ "serviceaccount", "/api/v1/namespaces/%s/serviceaccounts" },
+	{ "secret", "/api/v1/namespaces/%s/secrets" },
+	{ "clusterrole", "/apis/rbac.authorization.k8s.io/v1/clusterroles" },
+	{ "clusterrolebinding", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings" },
 	{ "persistentvolume", "/api/v1/persistentvolumes" },
 	{ "persistentvolumeclaim", "/api/v1/namespaces/%s/persistentvolumeclaims" },
 	{ "storageclass", "/apis/storage.k8s.io/v1/storageclasses" },

@@ -38,6 +38,9 @@ int step_script(struct hand *h, const char *name, const char *const *args, unsig
 int step_script_in(struct hand *h, const char *name, const char *const *args, const struct buf *in,
 		   bool secret, unsigned timeout_s, struct err *e);
 
+/* The same for one whose output, not longer than ret's cap, is a secret: it is appended to ret, a secret buffer, and
+ * nothing is shown. */
+int step_script_secret(struct hand *h, const char *name, const char *const *args, struct buf *ret, struct err *e);
 /* The bytes of a file on the node that is not larger than ret's cap; ret is a secret buffer. */
 int step_read(struct hand *h, const char *path, struct buf *ret, struct err *e);
 

@@ -99,6 +99,17 @@ int fake_answer_secret(struct fake_host *h, const char *about, struct buf *value
 	return 1;
 }
 
+/* "datadir:path" */
+int fake_answer_kubelet(struct fake_host *h, const char *about, struct buf *value)
+{
+	const struct fake_file *f = is_up(h) ? fake_file_get(h, strrchr(about, ':') + 1) : NULL;
+	if (!f)
+		return 0;
+	buf_adds(value, strcmp(f->data, FAKE_ACCOUNT_TOKEN) == 0 ? "yes" :
+			"error: You must be logged in to the server (Unauthorized)");
+	return 1;
+}
+
 /* ---- scripts */
 
 /* kube-put.sh: seconds, then resource, namespace, name; the manifest as stdin */
@@ -118,9 +129,9 @@ CLUSTER_SCRIPT(kube_put)
 			return 1;
 		}
 		snprintf(path, sizeof(path), "%s/%s", ns, name);
-		if (strcmp(resource, "secret") == 0) {
-			const char *data = strstr(c->in, "\"data\":{");
-			AUTO_FREE char *copy = data ? strndup(data + 8, strcspn(data + 8, "}")) : NULL;
+		const char *data = strstr(c->in, "\"data\":{");
+		if (strcmp(resource, "secret") == 0 && data) {
+			AUTO_FREE char *copy = strndup(data + 8, strcspn(data + 8, "}"));
 			fake_set(h, "kube-secret", path, copy ? copy : "");
 			fake_unset(h, "kube-mark", path);
 			continue;
@@ -145,8 +156,7 @@ CLUSTER_SCRIPT(kube_take)
 	for (size_t i = 1; i + 2 < c->argc; i += 3) {
 		char path[400];
 		snprintf(path, sizeof(path), "%s/%s", c->argv[i + 1], c->argv[i + 2]);
-		if (strcmp(c->argv[i], "secret") == 0) {
-			fake_unset(h, "kube-secret", path);
+		if (strcmp(c->argv[i], "secret") == 0 && fake_unset(h, "kube-secret", path)) {
 			fake_unset(h, "kube-mark", path);
 		} else {
 			fake_unset(h, "kube", path_of(c->argv[i], c->argv[i + 1], c->argv[i + 2], path));
@@ -273,6 +283,32 @@ CLUSTER_SCRIPT(record_set)
 	(void)err;
 	set_record(h, c->argv[0], c->in_len ? c->in : NULL);
 	return 0;
+}
+
+/* account-token.sh: what, namespace, Secret, seconds */
+CLUSTER_SCRIPT(account_token)
+{
+	char path[400];
+	if (!is_up(h))
+		return no_cluster(err);
+	if (!fake_get(h, "kube", path_of("secret", c->argv[1], c->argv[2], path))) {
+		buf_adds(err, "there is no such Secret\n");
+		return 1;
+	}
+	if (strcmp(c->argv[0], "print") == 0)
+		buf_adds(out, FAKE_ACCOUNT_TOKEN);
+	return 0;
+}
+
+/* kubelet-wait.sh: file, data directory, seconds */
+CLUSTER_SCRIPT(kubelet_wait)
+{
+	(void)out;
+	const struct fake_file *f = fake_file_get(h, c->argv[0]);
+	if (is_up(h) && f && strcmp(f->data, FAKE_ACCOUNT_TOKEN) == 0)
+		return 0;
+	buf_adds(err, "the kubelet does not take the token\n");
+	return 1;
 }
 
 void fake_cluster_clear(struct fake_host *h)

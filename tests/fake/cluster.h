@@ -22,9 +22,14 @@ CLUSTER_SCRIPT(share_dirs);
 CLUSTER_SCRIPT(share_remove);
 CLUSTER_SCRIPT(record_set);
 CLUSTER_SCRIPT(rancher_clean);
+CLUSTER_SCRIPT(account_token);
+CLUSTER_SCRIPT(kubelet_wait);
+/* The token of every account; a kubelet takes it and no other. */
+#define FAKE_ACCOUNT_TOKEN "planted-kubelet-6Xc"
 
 int fake_answer_api(struct fake_host *h, const char *about, struct buf *value);
 int fake_answer_secret(struct fake_host *h, const char *about, struct buf *value);
+int fake_answer_kubelet(struct fake_host *h, const char *about, struct buf *value);
 /* K3s is uninstalled. */
 void fake_cluster_clear(struct fake_host *h);
 

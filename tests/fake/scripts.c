@@ -340,6 +340,7 @@ const struct fake_question node_questions[] = {
 	{ "exports", answer_exports }, { "listen", answer_listen }, { "firewall", answer_firewall },
 	{ "clock", answer_clock },     { "blk", answer_blk },       { "iface", answer_iface },
 	{ "node", answer_node },       { "api", fake_answer_api },  { "secret", fake_answer_secret },
+	{ "kubelet", fake_answer_kubelet },
 	{ NULL, NULL },
 };
 
@@ -999,6 +1000,8 @@ const struct fake_script node_scripts[] = {
 	{ "share-remove", fake_share_remove, false },
 	{ "record-set", fake_record_set, false },
 	{ "rancher-clean", fake_rancher_clean, false },
+	{ "account-token", fake_account_token, true },
+	{ "kubelet-wait", fake_kubelet_wait, false },
 	{ NULL, NULL, false },
 };
 

@@ -99,6 +99,11 @@ void packaged_apply(const struct peer *, const char *manifests);
 // Passes what comes to that port of 127.0.0.1 on to the peer, for ever; fatal when the port is taken.
 void balancer_start(int port, const struct peer *to);
 
+// ---- kubelet.c
+// Answers on the kubelet's port, for ever; it asks the API by that peer, whose client certificate is the kubelet's.
+struct node;
+void kubelet_start(const struct node *, const struct peer *server);
+
 // ---- node.c
 struct node {
 	char *name, *ip, *external, *server_url, *data_dir;

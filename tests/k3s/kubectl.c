@@ -48,7 +48,8 @@ static char *pem(struct json_object *o, const char *key) {
 	return data ? base64_decode(data, NULL) : file ? file_read(file, NULL) : NULL;
 }
 
-static struct peer peer_of(const char *path) {
+// bearer: the header that the user's token is sent in, or "".
+static struct peer peer_of(const char *path, char **bearer) {
 	struct peer p = { 0 };
 	size_t at = 0;
 	char *config = file_read(path, NULL);
@@ -57,6 +58,10 @@ static struct peer peer_of(const char *path) {
 	struct json_object *o = config ? yaml_json(config, &at) : NULL, *cluster = first(o, "clusters", "cluster"), *user = first(o, "users", "user");
 	const char *server = text(cluster, "server"), *ca = pem(cluster, "certificate-authority");
 	const char *cert = pem(user, "client-certificate"), *key = pem(user, "client-key");
+	const char *from = text(user, "tokenFile"), *token = from ? file_read(from, NULL) : NULL;
+	if (from && !token)
+		fatal("unable to read tokenFile %s: %s", from, strerror(errno));
+	*bearer = token ? strf("Authorization: Bearer %.*s\r\n", (int)strcspn(token, " \r\n"), token) : strf("%s", "");
 	if (!server || peer_url(&p, server)) {
 		fprintf(stderr, "The connection to the server localhost:8080 was refused - did you specify the right host or port?\n");
 		exit(1);
@@ -80,8 +85,10 @@ static int fail(struct answer a, const struct peer *p) {
 		fprintf(stderr, "The connection to the server %s:%s was refused - did you specify the right host or port?\n", p->host, p->port);
 	else if (!a.status)
 		fprintf(stderr, "Unable to connect to the server: %s\n", a.body);
+	else if (a.status == 401)
+		fprintf(stderr, "error: You must be logged in to the server (Unauthorized)\n");
 	else
-		fprintf(stderr, "Error from server (%s): %s\n", text(o, "reason") ? text(o, "reason") : "InternalError", text(o, "message") ? text(o, "message") : a.body);
+		fprintf(stderr, "Error from server (%s): %s\n", text(o, "reason") ? text(o, "reason") : a.status == 403 ? "Forbidden" : "InternalError", text(o, "message") ? text(o, "message") : a.body);
 	return 1;
 }
 
@@ -145,9 +152,11 @@ static int own(int argc, char **argv, const char *config) {
 	if (!nwords || (!raw && nwords < 2) || !ns || !output)
 		return -1;
 	bool get = !strcmp(words[0], "get"), del = !strcmp(words[0], "delete");
-	struct peer p = peer_of(config);
+	char *bearer, *accept;
+	struct peer p = peer_of(config, &bearer);
+	accept = strf("Accept: application/json, */*\r\n%s", bearer);
 	if (raw && (get || del)) {
-		struct answer a = http(&p, get ? "GET" : "DELETE", raw, "Accept: application/json, */*\r\n", NULL);
+		struct answer a = http(&p, get ? "GET" : "DELETE", raw, accept, NULL);
 		if (a.status / 100 != 2)
 			return fail(a, &p);
 		fwrite(a.body, 1, a.size, stdout);

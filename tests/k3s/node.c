@@ -599,6 +599,7 @@ void node_run(struct node *n, const char *token, void (*joined)(struct node *)) 
 	struct pair kubelet = tls_pair(agent, "client-kubelet");
 	server.ctx = http_ctx(ca, kubelet.cert, kubelet.key);
 	say("info", "Running kubelet --hostname-override=%s --node-ip=%s", n->name, n->ip);
+	kubelet_start(n, &server);
 	while (node_register(n, &server) || heartbeat(n, &server))
 		sleep(RETRY_S);
 	lease(n, &server);

@@ -255,6 +255,63 @@ like "$(on two "$k3s" kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.ku
 like "$(on one "$k3s" kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig get node ho1 2>&1)" '^ho1 +Ready' \
 	"also on the server"
 like "$(kubectl -n kube-node-lease get lease ho2 -o 'jsonpath={.spec.renewTime}' 2>&1)" "^$(date -u +%Y-%m-%d)T" "and its lease is renewed"
+
+# --- a kubelet's own port, asked as the exporter and the scripts of its part ask it ---
+for node in one two; do
+	on $node mount -t tmpfs none /usr/local/bin
+	on $node ln -s "$k3s" /usr/local/bin/k3s
+done
+script() { # NODE NAME [ARG...]
+	local node=$1 name=$2
+	shift 2
+	on "$node" sh -euc "$(cat "out/release/provision/files/$name.sh")" powerstack "$@"
+}
+data=/var/lib/rancher/k3s
+secret=(powerstack powerstack-exporter-token 60)
+file=/etc/powerstack/kubelet-token
+status() { # [TOKEN]
+	on two curl -s -m 20 -o "$work/body" -w '%{http_code}' --cacert $data/agent/server-ca.crt \
+		${1:+-H "Authorization: Bearer $1"} https://127.0.0.1:10250/pods
+}
+is "$(status)" 401 "a kubelet, with a certificate of the cluster's, refuses whom it does not know"
+like "$(script one account-token wait "${secret[@]}" 2>&1)" "there is no Secret 'powerstack-exporter-token'" "an account that is not there is told"
+manifest() { sed 's/@config-hash@/0/' provision/files/exporter-account.yaml.tmpl | kubectl apply --server-side -f - >/dev/null; }
+run_ok "the API server takes the exporter's account" manifest
+is "$(kubectl auth can-i --list --as system:serviceaccount:powerstack:powerstack-exporter 2>/dev/null | awk '/nodes/ { print $1, $NF }')" \
+	'nodes/proxy [get]' "which may do one thing with nodes"
+run_ok "its token is awaited" script one account-token wait "${secret[@]}"
+token=$(script one account-token print "${secret[@]}")
+like "$token" '^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$' "and printed"
+is "$(status "$token")" 200 "the kubelet takes it"
+like "$(cat "$work/body")" '"kind": ?"PodList"' "and lists its pods"
+is "$(status "$(kubectl create token default)")" 403 "another account's is not enough"
+is "$(script two probe kubelet:$data:$file | tr '\0' '\n')" "-kubelet:$data:$file
+=probe=complete" "the probe tells that there is none yet"
+on two mkdir -p /etc/powerstack
+put two $file <<<"$token"
+run_ok "a token that is taken is not waited for" script two kubelet-wait $file $data 30
+is "$(script two probe kubelet:$data:$file | tr '\0' '\n')" "=kubelet:$data:$file=yes
+=probe=complete" "the probe tells that it is taken"
+is "$(script one probe api:/api/v1/namespaces/powerstack/secrets/powerstack-exporter-token | grep -c "$(base64 -w 0 <<<"$token" | cut -c 1-80)")" 0 \
+	"and shows no token"
+on two rm /usr/local/bin/k3s
+printf '#!/bin/sh\nshift\nexec %s/data/current/bin/kubectl "$@"\n' $data | on two sh -c 'cat >/usr/local/bin/k3s; chmod 755 /usr/local/bin/k3s'
+is "$(script two probe kubelet:$data:$file | tr '\0' '\n' | head -1)" "=kubelet:$data:$file=yes" "the real kubectl asks a kubelet as well"
+{
+	printf 'web:\n  listen-address: 127.0.0.1:9102\n'
+	sed "s,{{token_file|yaml}},$file,; s,{{server_ca|yaml}},$data/agent/server-ca.crt," provision/files/exporter-kubelet.yml.tmpl
+} | put two /etc/powerstack/exporter.yml
+on two "${POWERSTACK_EXPORTER:-$PWD/out/release/powerstack-exporter}" --config.file /etc/powerstack/exporter.yml \
+	--path.sysfs "$PWD/tests/fake/sysfs/none" 2>"$work/exporter.log" &
+until_like 30 '^powerstack_exporter_source_up\{source="kubelet"\} 1' "the exporter, configured as by deploy, is answered" \
+	on two curl -s -m 10 http://127.0.0.1:9102/metrics
+on two pkill -x powerstack-expo
+kubectl delete namespace powerstack >/dev/null
+like "$(script two probe kubelet:$data:$file | tr '\0' '\n')" "^=kubelet:$data:$file=error: You must be logged in" "with the account goes its token"
+put two $file <<<"$token"
+script two kubelet-wait $file $data 3 >"$work/said" 2>&1
+is "$? $(tail -n 1 "$work/said" | cut -c 1-47)" '1 the kubelet does not take the token after 3 s: ' "which is waited for, but not for ever"
+
 stop two
 # A reinstalled machine has another password.
 on two rm -rf /etc/rancher/node /var/lib/rancher

@@ -378,7 +378,7 @@ static void hear_ran(void *ctx, const char *host, const struct cmd *cmd, const s
 	for (size_t i = 0; cmd->argv && cmd->argv[i]; i++)
 		strv_push(&l->said, cmd->argv[i]);
 	if (a)
-		strv_pushf(&l->said, "%s %s", buf_str(&a->out), buf_str(&a->err));
+		strv_pushf(&l->said, "%s %s", cmd->flags & CMD_SECRET_OUT ? "" : buf_str(&a->out), buf_str(&a->err));
 	if (e)
 		strv_push(&l->said, e->msg);
 	pthread_mutex_unlock(&l->mutex);

@@ -15,6 +15,7 @@
 #include "provision/provision.h"
 #include "provision/recipes/recipes.h"
 #include "provision/steps/cluster.h"
+#include "tests/fake/cluster.h"
 #include "tests/fake/scripts.h"
 #include "tests/recipes/laws.h"
 
@@ -51,7 +52,8 @@ static const char text[] =
 #define PASSWORD_YAML "planted \\\"pass\\\" 9Qv"	/* as the exporter's configuration has it */
 #define TOKEN "planted-token-7Jw4"
 #define GRAFANA "planted-grafana-5Tb"
-static const char *const secrets[] = { TOKEN, USER, PASSWORD_YAML, GRAFANA, NULL };
+static const char *const secrets[] = { TOKEN, USER, PASSWORD_YAML, GRAFANA, FAKE_ACCOUNT_TOKEN, NULL };
+static const char *const exporter_secrets[] = { PASSWORD_YAML, FAKE_ACCOUNT_TOKEN, NULL };
 static const char *const app_secrets[] = { GRAFANA, NULL };
 
 static struct inventory *inv;
@@ -146,7 +148,6 @@ static struct fake_net *bare(void *ctx)
 static bool make_foreign(void *ctx, struct fake_host *h, const struct recipe *r, const struct step *s)
 {
 	(void)ctx;
-	(void)r;
 	char room[STEP_PATH_MAX];
 	const struct view v = { .inv = inv, .host = &inv->hosts[0], .artifacts = artifacts };
 	const char *path = step_file_path(s, &v, room);
@@ -154,6 +155,13 @@ static bool make_foreign(void *ctx, struct fake_host *h, const struct recipe *r,
 		static const char mine[] = "contexts:\n- name: powerstack\n  context: {cluster: mine, user: me}\n";
 		struct err e = { 0 };
 		cr_assert_eq(file_replace(inv->kubeconfig, 0600, mine, sizeof(mine) - 1, &e), 0, "%s", e.msg);
+	} else if (strcmp(s->name, "token") == 0 && r == &recipe_exporter_kubelet) {
+		fake_file_put(h, "/etc/powerstack/kubelet-token", 'f', "mine\n", 5, 0600, "root:root");
+	} else if (r == &recipe_exporter_account) {
+		if (!fake_get(h, "k3s", "version"))
+			return false;
+		fake_set(h, "kube", "/apis/rbac.authorization.k8s.io/v1/clusterroles/powerstack-exporter",
+			 "{\"metadata\":{\"labels\":{}}}");
 	} else if (!fake_get(h, "k3s", "version") &&
 		   (s->ops == &kube_ops || s->ops == &kube_secret_ops || s->ops == &release_ops)) {
 		return false; /* without a cluster nothing is in it */
@@ -288,6 +296,93 @@ HOLDS_FOR_APPS(law_cut_deploy)
 HOLDS_FOR_APPS(law_cut_destroy)
 HOLDS_FOR_APPS(law_foreign)
 HOLDS_FOR_APPS(law_secrets)
+
+/* The exporter by itself, where there is a cluster and where there is none. */
+static const char *const exporter_parts[] = { "exporter", NULL };
+
+#define HOLDS_FOR_EXPORTER(law)                                             \
+	Test(recipe_laws, exporter_##law)                                   \
+	{                                                                   \
+		struct law_world w = world();                               \
+		struct err e = { 0 };                                       \
+		w.parts = exporter_parts;                                   \
+		w.secrets = NULL;                                           \
+		cr_assert_eq(law(&w, &e), 0, "alone: %s", e.msg);           \
+		w.bare = with_cluster;                                      \
+		w.secrets = exporter_secrets;                               \
+		cr_assert_eq(law(&w, &e), 0, "in a cluster: %s", e.msg);    \
+	}
+
+HOLDS_FOR_EXPORTER(law_converges)
+HOLDS_FOR_EXPORTER(law_check_tells)
+HOLDS_FOR_EXPORTER(law_destroys)
+HOLDS_FOR_EXPORTER(law_cut_deploy)
+HOLDS_FOR_EXPORTER(law_cut_destroy)
+HOLDS_FOR_EXPORTER(law_foreign)
+HOLDS_FOR_EXPORTER(law_secrets)
+
+static size_t deploy(struct fake_net *net, const char *const *which, char *ret_rows, size_t size)
+{
+	struct report report = { 0 };
+	struct err e = { 0 };
+	size_t n = 0, at = 0;
+	const struct run_options o = { .open = fake_open, .open_ctx = net, .artifacts = artifacts, .parts = which };
+	fake_net_rearm(net);
+	cr_assert_eq(provision_run(WALK_DEPLOY, inv, vault, &o, &report, &e), 0, "%s", e.msg);
+	cr_assert_eq(report_exit(&report, WALK_DEPLOY), 0);
+	ret_rows[0] = '\0';
+	for (size_t i = 0; i < report.n; i++)
+		if (report.rows[i].outcome == OUT_CHANGED && ++n && at < size)
+			at += (size_t)snprintf(ret_rows + at, size - at, "%s:%s/%s ", report.rows[i].host, report.rows[i].recipe,
+					       report.rows[i].step);
+	report_clear(&report);
+	return n;
+}
+
+static const char *text_of(const struct fake_host *h, const char *path)
+{
+	const struct fake_file *f = fake_file_get(h, path);
+	return f ? f->data : "";
+}
+
+/* Its kubelet is asked where there is one: with a token in a file of its own, by K3s' authority. */
+Test(recipe_laws, exporter_and_its_kubelet)
+{
+	static const char *const k3s[] = { "k3s", NULL };
+	char rows[4096];
+	struct fake_net *net = bare(NULL);
+	struct fake_host *ho2 = fake_net_host(net, "ho2");
+	deploy(net, exporter_parts, rows, sizeof(rows));
+	cr_assert_null(strstr(rows, "exporter-kubelet"), "%s", rows);
+	cr_assert_null(strstr(text_of(ho2, "/etc/powerstack/exporter.yml"), "kubelet"));
+	cr_assert_null(fake_file_get(ho2, "/etc/powerstack/kubelet-token"));
+
+	/* the cluster comes later: only what hangs on it is done */
+	deploy(net, k3s, rows, sizeof(rows));
+	cr_assert_eq(deploy(net, exporter_parts, rows, sizeof(rows)), 3 * 3 + 1, "%s", rows);
+	cr_assert_not_null(strstr(rows, "ho1:exporter-account/account "), "%s", rows);
+	cr_assert_not_null(strstr(rows, "ho2:exporter/config "), "%s", rows);
+	cr_assert_not_null(strstr(rows, "ho2:exporter-kubelet/token "), "%s", rows);
+	cr_assert_not_null(strstr(text_of(ho2, "/etc/powerstack/exporter.yml"),
+				  "kubelet:\n"
+				  "  endpoint: https://127.0.0.1:10250\n"
+				  "  token-file: \"/etc/powerstack/kubelet-token\"\n"
+				  "  ca-file: \"/var/lib/rancher/k3s/agent/server-ca.crt\"\n"));
+	for (size_t i = 0; i < net->nhosts; i++) {
+		const struct fake_file *f = fake_file_get(net->hosts[i], "/etc/powerstack/kubelet-token");
+		cr_assert_not_null(f);
+		cr_assert_str_eq(f->data, FAKE_ACCOUNT_TOKEN);
+		cr_assert_eq(f->mode, 0600);
+	}
+
+	/* a token that the kubelet refuses is replaced, and nothing is restarted for it */
+	unsigned starts = fake_unit_get(ho2, "powerstack-exporter.service")->starts;
+	fake_file_put(ho2, "/etc/powerstack/kubelet-token", 'f', "of another cluster", 18, 0600, "root:root");
+	deploy(net, exporter_parts, rows, sizeof(rows));
+	cr_assert_str_eq(rows, "ho2:exporter-kubelet/token ");
+	cr_assert_eq(fake_unit_get(ho2, "powerstack-exporter.service")->starts, starts);
+	fake_net_free(net);
+}
 
 /* With --purge-data nothing at all stays. */
 Test(recipe_laws, apps_purged)

@@ -62,8 +62,8 @@ for s in $scripts; do
 	dash -n "out/release/provision/files/$s" || wrong="$wrong $s"
 done
 is "$wrong" '' 'every script is one for sh'
-used=$(grep -rho 'script[a-z_]*(h, "[a-z0-9-]*"\|on_control(h, "[a-z0-9-]*"\|script_text("[a-z0-9-]*\|run_on_disk(h, "[a-z-]*"\|files_text("[a-z-]*\.sh")' provision --include='*.c' |
-	sed 's/.*("*\(h, \)*"*\([a-z0-9.-]*\).*/\2/; s/\.sh$//' | sort -u)
+used=$(grep -rho 'script[a-z_]*(&*[a-z]*, "[a-z0-9-]*"\|on_control(h, "[a-z0-9-]*"\|script_text("[a-z0-9-]*\|run_on_disk(h, "[a-z-]*"\|files_text("[a-z-]*\.sh")' provision --include='*.c' |
+	sed 's/.*("*\(&*[a-z]*, \)*"*\([a-z0-9.-]*\).*/\2/; s/\.sh$//' | sort -u)
 is "$(grep -l '^[[:space:]]*\. ' out/release/provision/files/*.sh)" '' 'what is embedded reads no other file'
 is "$(for s in $used; do [ -e "provision/files/$s.sh" ] || echo "$s"; done)" '' 'every script that is run is there'
 is "$(for s in $scripts; do echo "${s%.sh}"; done | grep -vxF "$used")" '' 'every script that is there is run'
@@ -123,7 +123,7 @@ g"
 		mount:/etc mount:/mnt/nope fstab:/mnt/two fstab:/mnt/one fstab:/mnt/nope free:/ free:/nope exports:/mnt/two \
 		exports:/mnt/nope listen:tcp/9 firewall:- clock:- blk:/dev/nosuch clock-offset:- fstab-check:- nfs-read:r1:/tmp \
 		nfs-write:r1:n1:/mnt/nope nfs-delete:r1:n1:/mnt/nope statfs:/ nfsd:- journal:nfs http:9:/ zones:- pressure:- \
-		btrfs:/mnt/nope ps:- nonsense:1
+		btrfs:/mnt/nope ps:- kubelet:/nope:/nope nonsense:1
 	run probe "$@" >"$tmp/answers"
 	is "$?" 0 "$shell: the probe ends well"
 	# by record: = - or ! and the question, each exactly once, then the end
@@ -580,6 +580,21 @@ is "$?" 1 'a node that does not become Ready is waited for, but not for ever'
 like "$out" "node 'n1' is not Ready with v1 after 3 s: The connection" 'with the last reason'
 rm -f /var/log/refused
 says True KubeletReady fine v0
+# a kubelet and the exporter's token
+printf 'geheim-9\n' >"$tmp/token"
+is "$(probe "kubelet:$data:$tmp/token" "kubelet:$data:$tmp/none")" "-kubelet:$data:$tmp/none
+=kubelet:$data:$tmp/token=yes
+=probe=complete" 'a token that the kubelet takes, and one that is not there'
+like "$(cat /var/log/k3s.args)" ' get --raw /healthz$' 'it is tried with what costs the kubelet nothing'
+is "$(grep -c geheim /var/log/k3s.args)" 0 'and is in no argument'
+run_ok 'one that is taken is not waited for' run kubelet-wait "$tmp/token" $data 3
+touch /var/log/refused
+is "$(probe "kubelet:$data:$tmp/token" | head -1)" "=kubelet:$data:$tmp/token=The connection to the server was refused" \
+	'what the kubelet says against it is told'
+out=$(run kubelet-wait "$tmp/token" $data 3 2>&1)
+is "$? $(printf '%s\n' "$out" | tail -1)" '1 the kubelet does not take the token after 3 s: The connection to the server was refused' \
+	'one that it does not take is waited for, but not for ever'
+rm /var/log/refused
 like "$(run k3s-wait k3s.service $data n1 v1 1 2>&1)" 'it is Ready, but runs v0' 'nor one with another version'
 cat >"$tmp/bin/journalctl" <<'SHIM'
 #!/bin/sh

@@ -223,6 +223,8 @@ Test(checks, each_fault_is_found_and_named)
 		{ &check_s3, { "unit:powerstack-exporter.service", "ActiveState=failed" }, "is failed" },
 		{ &check_s3, { "http:9102:/healthz", "HTTP/1.1 503 No\r\n\r\n" }, "503" },
 		{ &check_s3, { "http:9102:/metrics", "HTTP/1.1 200 OK\r\n\r\nhello" }, "not a page" },
+		{ &check_s3, { "http:9102:/metrics", "HTTP/1.1 200 OK\r\n\r\n# HELP x\nkepler_exporter_build_info{} 1\n"
+			"kepler_node_info{} 1\npowerstack_exporter_source_up{source=\"kubelet\"} 0\n" }, "no names" },
 		{ &check_s3, { "zones:-", "2" }, "no joules" },
 		{ &check_b2_1, { "fstab:/mnt/data", NULL }, "no line" },
 		{ &check_b2_1, { "fstab:/mnt/data", "n=2\nspec=UUID=11-22\ntype=btrfs" }, "2 lines" },

@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# $1 file with a token, $2 K3s' data directory, $3 seconds. Waits until this node's kubelet takes the token (what the API server
+# was just told reaches it a little later, and a refusal is remembered for half a minute), then has a running
+# exporter look again.
+set -eu
+. provision/files/own.lib.sh
+. provision/files/kubelet.lib.sh
+work=$(mktemp -d /run/powerstack-kubelet.XXXXXX)
+trap 'rm -rf -- "$work"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+until=$(($(date +%s) + $3)) told=
+until kubelet_takes "$1" "$2" "$work/config"; do
+	[ "$(date +%s)" -lt "$until" ] || fail "the kubelet does not take the token after $3 s: $v"
+	if [ "$v" != "$told" ]; then
+		told=$v
+		printf 'the kubelet: %s\n' "$v"
+	fi
+	sleep 2
+done
+if systemctl -q is-active powerstack-exporter.service; then
+	systemctl reload powerstack-exporter.service || :
+fi
