@@ -3,12 +3,14 @@
 
 #include <ctype.h>
 #include <criterion/criterion.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "exporter/build_info.h"
+#include "exporter/cpu.h"
 #include "exporter/metrics_v2.h"
 #include "exporter/metrics_works.h"
 #include "exporter/prom.h"
@@ -258,6 +260,216 @@ Test(page, golden_of_a_machine_without_meters)
 	ledger_free(l);
 	tick_clear(&t);
 	tree_remove(&tree);
+}
+
+/* ---- the machines of tests/fake/sysfs, each with a page of its own */
+
+#define MACHINE_COUNTERS 8
+#define MACHINE_SECONDS 2 /* from tick to tick */
+
+struct machine {
+	const char *name, *cpuinfo;
+	unsigned intervals;
+	/* How far each energy counter of the tree moves in an interval. */
+	struct {
+		const char *entry;
+		uint64_t uj;
+	} counters[MACHINE_COUNTERS];
+	const char *series[MACHINE_COUNTERS]; /* all of the page's joules, with the sums that these make */
+};
+
+#define INTEL "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 151\n\n"
+#define AMD "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 1\n\n"
+#define ARM "processor\t: 0\nCPU implementer\t: 0x50\nCPU architecture: 8\nCPU part\t: 0x000\n\n"
+
+static const struct machine machines[] = {
+	/* The psys counter has proved itself by then: it counts, and so does what is in no part of it. */
+	{ "intel-client", INTEL, PROOF_TICKS,
+	  { { "intel-rapl:0", 3500000 }, { "intel-rapl:0:0", 2000000 }, { "intel-rapl:0:1", 250000 },
+	    { "intel-rapl:0:2", 1000000 }, { "intel-rapl:1", 10000000 } },
+	  { "package_joules_total{package=\"0\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 35",
+	    "core_joules_total{package=\"0\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 20",
+	    "uncore_joules_total{package=\"0\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 2.5",
+	    "dram_joules_total{package=\"0\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 10",
+	    "platform_joules_total{package=\"psys\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 100",
+	    "other_joules_total{package=\"socket0\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 55" } },
+	/* The same package by MMIO counts once. */
+	{ "intel-2s", INTEL, 3,
+	  { { "intel-rapl:0", 5000000 }, { "intel-rapl:0:0", 700000 }, { "intel-rapl:1", 2500000 },
+	    { "intel-rapl:1:0", 300000 }, { "intel-rapl-mmio:0", 5000000 } },
+	  { "package_joules_total{package=\"0\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 15",
+	    "package_joules_total{package=\"1\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 7.5",
+	    "dram_joules_total{package=\"0\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 2.1",
+	    "dram_joules_total{package=\"1\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 0.9" } },
+	/* Dies add up under their socket. */
+	{ "multi-die", INTEL, 2,
+	  { { "intel-rapl:0", 1000000 }, { "intel-rapl:0:0", 100000 }, { "intel-rapl:1", 2000000 },
+	    { "intel-rapl:1:0", 200000 }, { "intel-rapl:2", 4000000 }, { "intel-rapl:2:0", 400000 } },
+	  { "package_joules_total{package=\"0\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 6",
+	    "package_joules_total{package=\"1\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 8",
+	    "dram_joules_total{package=\"0\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 0.6",
+	    "dram_joules_total{package=\"1\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 0.8" } },
+	/* 0.610987 J before its end at the beginning; its "core" is one core's, and no energy of the cores. */
+	{ "amd", AMD, 2,
+	  { { "intel-rapl:0", 5000000 }, { "intel-rapl:0:0", 1000 } },
+	  { "package_joules_total{package=\"0\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 10" } },
+	/* Power: 33.5 W for 6 s. What its sensor of the IO draws is not the processor's. */
+	{ "xgene", ARM, 3, { { NULL, 0 } },
+	  { "package_joules_total{package=\"0\",instance=\"node-1\",mode=\"unsplit\",source=\"ampere-xgene-hwmon\"} 201" } },
+	/* 187 W for 6 s of the whole machine, and no part of it estimated beside that. */
+	{ "acpi", INTEL, 3, { { NULL, 0 } },
+	  { "platform_joules_total{package=\"energy1\",instance=\"node-1\",mode=\"unsplit\",source=\"acpi\"} 1122" } },
+};
+
+static const char *machine_from;
+static const struct tree *machine_to;
+
+static int copy_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	struct err e = { 0 };
+	AUTO_BUF struct buf text = { 0 };
+
+	(void)st, (void)ftw;
+	if (kind != FTW_F)
+		return 0;
+	buf_init(&text, 4096);
+	cr_assert_eq(file_read(path, &text, NULL, &e), 0, "%s", e.msg);
+	tree_write(machine_to, path + strlen(machine_from) + 1, buf_str(&text));
+	return 0;
+}
+
+static uint64_t tree_number(const struct tree *t, const char *entry, const char *file)
+{
+	char path[300];
+	struct err e = { 0 };
+	AUTO_BUF struct buf text;
+
+	buf_init(&text, 64);
+	snprintf(path, sizeof path, "%s/class/powercap/%s/%s", t->root, entry, file);
+	cr_assert_eq(file_read(path, &text, NULL, &e), 0, "%s", e.msg);
+	return strtoull(buf_str(&text), NULL, 10);
+}
+
+/* The counters move on; they start again at their end. */
+static void move(const struct tree *t, const struct machine *m)
+{
+	for (size_t i = 0; i < MACHINE_COUNTERS && m->counters[i].entry; i++) {
+		const char *entry = m->counters[i].entry;
+		uint64_t end = tree_number(t, entry, "max_energy_range_uj"), uj = tree_number(t, entry, "energy_uj");
+		char path[200], text[32];
+
+		uj += m->counters[i].uj;
+		snprintf(path, sizeof path, "class/powercap/%s/energy_uj", entry);
+		snprintf(text, sizeof text, "%llu\n", (unsigned long long)(uj > end ? uj - end : uj));
+		tree_write(t, path, text);
+	}
+}
+
+/* What the meters said, at the test's own time; those that tell power held it since the tick before. */
+static void set_time(struct sampler *sp, struct tick *t, uint64_t k)
+{
+	for (size_t i = 0; i < t->nmarks; i++) {
+		struct zone_mark *mark = &t->marks[i];
+
+		mark->at_ns = t->at_ns;
+		mark->anew = false;
+		if (mark->told_ns == 0)
+			continue;
+		mark->told_ns = t->at_ns;
+		mark->uj = mark->told_uw * MACHINE_SECONDS * k;
+	}
+	for (size_t i = 0; i < sp->n; i++) {
+		if (sp->v[i].ok_ns > 0)
+			sp->v[i].ok_ns = t->at_ns;
+	}
+}
+
+static void expect_joules(const struct machine *m, const struct buf *page)
+{
+	size_t want = 0, got = 0;
+	char line[256];
+
+	for (; want < MACHINE_COUNTERS && m->series[want]; want++) {
+		snprintf(line, sizeof line, "\nkepler_node_%s\n", m->series[want]);
+		cr_expect_not_null(strstr(page->data, line), "%s: no %s", m->name, line);
+	}
+	for (const char *p = page->data; (p = strstr(p, "\nkepler_node_")); p++) {
+		size_t brace = strcspn(p + 1, "{\n");
+
+		got += p[1 + brace] == '{' && memcmp(p + 1 + brace - 7, "s_total", 7) == 0;
+	}
+	cr_expect_eq(got, want, "%s: %zu series of joules", m->name, got);
+}
+
+static void expect_page(const struct machine *m)
+{
+	static const struct source_ops *const all[] = { &source_rapl, &source_xgene, &source_acpi, &source_estimator };
+	struct event_base *base = event_base_new();
+	struct sampler sp = { 0 };
+	struct tick t = { 0 };
+	struct ledger *l = NULL;
+	struct config config;
+	struct facts facts = { .instance = "node-1" };
+	struct self self = { .ticks = m->intervals + 1 };
+	struct tree tree;
+	struct err e = { 0 };
+	char from[64], golden_page[96];
+	AUTO_BUF struct buf page;
+
+	config_init(&config);
+	tree_make(&tree);
+	snprintf(from, sizeof from, "tests/fake/sysfs/%s", m->name);
+	machine_from = from, machine_to = &tree;
+	cr_assert_eq(nftw(from, copy_one, 8, FTW_PHYS), 0);
+	tree_write(&tree, "cpuinfo", m->cpuinfo);
+	tree_write(&tree, "devices/system/cpu/online", "0-3\n");
+	tree_write(&tree, "stat", "cpu 100 0 100 7 7 0 0 0 0 0\n");
+	cpu_name(tree.root, tree.root, facts.cpu, sizeof facts.cpu);
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	cr_assert_eq(sampler_open(&sp, all, COUNT(all), &(struct roots){ .sysfs = tree.root, .procfs = tree.root,
+									 .rootfs = tree.root, .config = &config,
+									 .base = base }, &e), 0);
+	/* A meter that a child reads tells when the child does: nothing is settled before. */
+	for (int i = 0; i < 1200 && sampler_measured(&sp, &t) == 0; i++) {
+		struct timeval most = { .tv_usec = 50000 };
+
+		sampler_read(&sp, tick_now_ns(), &t);
+		event_base_loopexit(base, &most);
+		event_base_dispatch(base);
+	}
+	cr_assert_gt(sampler_measured(&sp, &t), 0, "%s", m->name);
+	uint64_t from_ns = tick_now_ns();
+
+	for (size_t i = 0; i < sp.n; i++) {
+		sp.v[i].tried_ns = from_ns; /* however long that took */
+		sp.v[i].errors = sp.v[i].wanted && !sp.v[i].absent && !sp.v[i].state;
+	}
+	for (uint64_t k = 0; k <= m->intervals; k++) {
+		if (k > 0)
+			move(&tree, m);
+		sampler_read(&sp, from_ns + k * MACHINE_SECONDS * UINT64_C(1000000000), &t);
+		set_time(&sp, &t, k);
+		cr_assert_eq(ledger_settle(l, &t, &e), 0, "%s", e.msg);
+	}
+	self.meters = sampler_measured(&sp, &t);
+	struct view view = { .facts = &facts, .self = &self, .sampler = &sp, .ledger = l, .tick = &t, .now_ns = t.at_ns };
+
+	buf_init(&page, PAGE_MAX);
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
+	expect_joules(m, &page);
+	snprintf(golden_page, sizeof golden_page, "tests/fake/pages/%s.prom", m->name);
+	golden(golden_page, &page);
+	sampler_close(&sp);
+	event_base_free(base);
+	ledger_free(l);
+	tick_clear(&t);
+	tree_remove(&tree);
+}
+
+Test(page, golden_of_each_machine, .timeout = 120)
+{
+	for (size_t i = 0; i < COUNT(machines); i++)
+		expect_page(&machines[i]);
 }
 
 static const struct {
