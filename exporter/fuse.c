@@ -3,6 +3,7 @@
 
 #define MEMORY_S 1800.0
 #define OFF_MEMORY_S 60.0
+#define READING_MOST_S 60.0
 /* A slope needs parts that moved by so many watts (standard deviation); until then, and never outside of these
  * bounds: what a part draws more the whole draws more, and a supply that wastes a half does not exist. */
 #define LEAST_SPREAD_W 1.0
@@ -11,6 +12,7 @@
 
 void fuse_learn(struct fuse *f, double parts_w, double whole_w, double seconds)
 {
+	seconds = seconds < READING_MOST_S ? seconds : READING_MOST_S;
 	double part = seconds > 0 ? seconds / (f->seconds + seconds) : 1;
 
 	f->x += (parts_w - f->x) * part;
@@ -28,9 +30,14 @@ void fuse_learn(struct fuse *f, double parts_w, double whole_w, double seconds)
 	f->off_w += (off - f->off_w) * (seconds / (seconds + OFF_MEMORY_S));
 }
 
+bool fuse_knows(const struct fuse *f)
+{
+	return f->seconds > 0;
+}
+
 bool fuse_whole(const struct fuse *f, double parts_w, double *ret_w)
 {
-	if (f->seconds <= 0)
+	if (!fuse_knows(f))
 		return false;
 	double w = f->rest_w + f->slope * parts_w + f->off_w;
 

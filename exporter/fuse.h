@@ -19,8 +19,11 @@ struct fuse {
 	double slope, rest_w;
 };
 
-/* A reading of the whole, and the power of its parts at that time; seconds since the one before. */
+/* A reading of the whole, and the power of its parts at that time; seconds since the one before, of which a minute
+ * counts: a meter may be slow, and a value that stayed for an hour is not truer for it. */
 void fuse_learn(struct fuse *f, double parts_w, double whole_w, double seconds);
+/* Has there been a reading? */
+bool fuse_knows(const struct fuse *f);
 /* The whole's power while its parts draw this. false: no reading yet. */
 bool fuse_whole(const struct fuse *f, double parts_w, double *ret_w);
 

@@ -343,15 +343,20 @@ static void take_step(struct ledger *l, const struct zone *z, const struct zone_
 static void fuse_step(struct ledger *l, struct step *s, double parts_w, bool known)
 {
 	const struct zone_mark *m = s->mark;
-	uint64_t every_ns = l->told_every_ns[m->zone];
+	struct fuse *f = &l->fuses[m->zone];
+	uint64_t every_ns = l->told_every_ns[m->zone], age_ns = m->at_ns - m->told_ns;
 	double seconds = (double)s->ns / 1e9, watts = 0;
 
 	if (m->told_ns == 0 || !known || s->first || s->doubt || s->ns == 0)
 		return;
-	if (m->told_ns != l->zones[m->zone].last.told_ns && m->told_ns + s->ns >= m->at_ns)
-		fuse_learn(&l->fuses[m->zone], parts_w, (double)m->told_uw / 1e6,
-			   every_ns > 0 ? (double)every_ns / 1e9 : seconds);
-	if (every_ns > 2 * s->ns && fuse_whole(&l->fuses[m->zone], parts_w, &watts))
+	bool fresh = m->told_ns != l->zones[m->zone].last.told_ns && age_ns <= s->ns;
+
+	/* The first reading came with the first mark, when nothing was known of its parts: what they draw right
+	 * after it stands for that. */
+	if (fresh || (!fuse_knows(f) && age_ns <= 2 * s->ns))
+		fuse_learn(f, parts_w, (double)m->told_uw / 1e6, every_ns > 0 ? (double)every_ns / 1e9 : seconds);
+	/* One that has not told for long is slow, whether or not it has told twice. */
+	if ((every_ns > 2 * s->ns || age_ns > 2 * s->ns) && fuse_whole(f, parts_w, &watts))
 		s->uj = (uint64_t)(watts * seconds * 1e6);
 }
 

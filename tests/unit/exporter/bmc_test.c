@@ -45,58 +45,83 @@ struct told {
 	char package[64];
 };
 
-/* Asks a BMC with these pages until it answers or has failed. */
-static struct told ask(const struct page *pages)
-{
+/* A rig whose BMC is served from its own loop. */
+struct visit {
 	struct rig r;
-	struct told t = { 0 };
-	struct bmc bmc = { .pages = pages };
-	struct client *client = NULL;
-	struct err e = { 0 };
+	struct bmc bmc;
+	struct client *client;
+	struct evhttp *http;
 	char endpoint[64];
-	ev_uint16_t port = 0;
+};
 
-	rig_make(&r, &source_redfish);
-	struct evhttp *http = evhttp_new(r.base);
-	struct evhttp_bound_socket *at = evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
+static void visit_begin(struct visit *v, const struct page *pages)
+{
+	struct err e = { 0 };
 	struct sockaddr_in name;
 	socklen_t len = sizeof name;
 
+	*v = (struct visit){ .bmc = { .pages = pages } };
+	rig_make(&v->r, &source_redfish);
+	v->http = evhttp_new(v->r.base);
+	struct evhttp_bound_socket *at = evhttp_bind_socket_with_handle(v->http, "127.0.0.1", 0);
+
 	cr_assert_not_null(at);
 	getsockname(evhttp_bound_socket_get_fd(at), (struct sockaddr *)&name, &len);
-	port = ntohs(name.sin_port);
-	evhttp_set_gencb(http, serve, &bmc);
-	snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", port);
-	r.config.redfish.endpoint = endpoint;
-	r.config.redfish.timeout_ns = UINT64_C(20000000000);
-	cr_assert_eq(client_new(r.base, &client, &e), 0);
-	cr_assert_eq(ledger_new(&r.ledger, &e), 0);
-	cr_assert_eq(sampler_open(&r.sampler, r.only, 1,
-				  &(struct roots){ .sysfs = "", .procfs = "", .rootfs = "", .config = &r.config,
-						   .base = r.base, .client = client },
+	evhttp_set_gencb(v->http, serve, &v->bmc);
+	snprintf(v->endpoint, sizeof v->endpoint, "http://127.0.0.1:%u", ntohs(name.sin_port));
+	v->r.config.redfish.endpoint = v->endpoint;
+	v->r.config.redfish.timeout_ns = UINT64_C(20000000000);
+	cr_assert_eq(client_new(v->r.base, &v->client, &e), 0);
+	cr_assert_eq(ledger_new(&v->r.ledger, &e), 0);
+}
+
+static void visit_open(struct visit *v)
+{
+	struct err e = { 0 };
+
+	cr_assert_eq(sampler_open(&v->r.sampler, v->r.only, 1,
+				  &(struct roots){ .sysfs = "", .procfs = "", .rootfs = "", .config = &v->r.config,
+						   .base = v->r.base, .client = v->client },
 				  &e), 0);
+}
+
+static void visit_end(struct visit *v)
+{
+	sampler_close(&v->r.sampler);
+	client_free(v->client);
+	evhttp_free(v->http);
+	v->r.sampler.n = 0;
+	rig_close(&v->r);
+}
+
+/* Asks a BMC with these pages until it answers or has failed. */
+static struct told ask(const struct page *pages)
+{
+	struct told t = { 0 };
+	struct visit v;
+
+	visit_begin(&v, pages);
+	visit_open(&v);
+	struct rig *r = &v.r;
+
 	for (int i = 0; i < 1000; i++) {
-		rig_run(&r, 20);
-		rig_tick(&r);
-		if (r.sampler.v[0].up || r.sampler.v[0].errors > 0)
+		rig_run(r, 20);
+		rig_tick(r);
+		if (r->sampler.v[0].up || r->sampler.v[0].errors > 0)
 			break;
 	}
-	t.up = r.sampler.v[0].up;
-	t.meters = r.tick.nmarks;
-	snprintf(t.why, sizeof t.why, "%.299s", r.sampler.v[0].why.msg);
-	if (r.sampler.zones.n)
-		snprintf(t.package, sizeof t.package, "%.63s", r.sampler.zones.v[0].package);
+	t.up = r->sampler.v[0].up;
+	t.meters = r->tick.nmarks;
+	snprintf(t.why, sizeof t.why, "%.299s", r->sampler.v[0].why.msg);
+	if (r->sampler.zones.n)
+		snprintf(t.package, sizeof t.package, "%.63s", r->sampler.zones.v[0].package);
 	/* The power that it told: what is counted in a while. */
-	uint64_t before = rig_account(&r, COMP_PLATFORM, NULL).uj, from = r.tick.at_ns;
+	uint64_t before = rig_account(r, COMP_PLATFORM, NULL).uj, from = r->tick.at_ns;
 
 	usleep(50000);
-	rig_tick(&r);
-	t.uw = (rig_account(&r, COMP_PLATFORM, NULL).uj - before) * 1000000 / ((r.tick.at_ns - from) / 1000);
-	sampler_close(&r.sampler);
-	client_free(client);
-	evhttp_free(http);
-	r.sampler.n = 0;
-	rig_close(&r);
+	rig_tick(r);
+	t.uw = (rig_account(r, COMP_PLATFORM, NULL).uj - before) * 1000000 / ((r->tick.at_ns - from) / 1000);
+	visit_end(&v);
 	return t;
 }
 
@@ -147,6 +172,46 @@ Test(bmc, a_way_without_a_reading_is_followed_by_the_next)
 	struct told t = ask(pages);
 
 	cr_assert(t.up && is_about(t.uw, 99), "%s %llu", t.why, (unsigned long long)t.uw);
+}
+
+/* Runs until the BMC was asked so often; the newest mark. */
+static struct zone_mark after(struct visit *v, unsigned asked)
+{
+	for (int i = 0; i < 6000 && v->bmc.asked < asked; i++)
+		rig_run(&v->r, 10);
+	cr_assert_geq(v->bmc.asked, asked);
+	rig_run(&v->r, 10); /* and its last answer has come */
+	rig_tick(&v->r);
+	cr_assert_eq(v->r.tick.nmarks, 1, "%s", v->r.sampler.v[0].why.msg);
+	return v->r.tick.marks[0];
+}
+
+/* A BMC that is asked more often than it measures tells a reading once; no answer and no number are none. */
+Test(bmc, only_another_value_is_a_new_reading)
+{
+	static struct page pages[] = { ROOT, ONE, { "/c/1", "{" LINK("Power", "/p") "}", 0 },
+				       { "/p", "{\"PowerControl\":[{\"PowerConsumedWatts\":300}]}", 0 }, END };
+	struct visit v;
+
+	visit_begin(&v, pages);
+	v.r.config.redfish.interval_ns = 20000000;
+	visit_open(&v);
+	struct zone_mark first = after(&v, 6), same = after(&v, 16);
+
+	cr_assert_eq(first.told_uw, 300000000);
+	cr_assert_eq(same.told_ns, first.told_ns);
+	cr_assert_gt(same.uj, first.uj, "it goes on to be counted");
+	pages[3].body = "{\"PowerControl\":[{\"PowerConsumedWatts\":null}]}";
+	same = after(&v, v.bmc.asked + 10);
+	cr_assert_eq(same.told_ns, first.told_ns);
+	cr_assert_not(v.r.sampler.v[0].up);
+	pages[3].body = "{\"PowerControl\":[{\"PowerConsumedWatts\":301}]}";
+	struct zone_mark other = after(&v, v.bmc.asked + 10);
+
+	cr_assert_gt(other.told_ns, first.told_ns);
+	cr_assert_eq(other.told_uw, 301000000);
+	cr_assert(v.r.sampler.v[0].up);
+	visit_end(&v);
 }
 
 Test(bmc, a_supply_that_does_not_tell_makes_no_sum)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/ledger.h"
 
+#include "exporter/integral.h"
+
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -324,6 +326,88 @@ Test(ledger, an_outage_of_the_platform_meter_leaves_no_debt)
 	ledger_free(l);
 	tick_clear(&t);
 	free(zones);
+}
+
+/* A BMC that measures every 30 s, 60 W more than its package, and is asked every 10 s; the package draws 40 W, and 70 W
+ * from second `from` to second `to`. What the platform is booked with in each second. */
+static void run_bmc(unsigned from, unsigned to, unsigned outage, unsigned seconds, uint64_t *ret_uj)
+{
+	struct zones *zones = calloc(1, sizeof *zones);
+	struct tick t = { .zones = zones };
+	struct ledger *l = NULL;
+	struct err e = { 0 };
+	struct integral bmc = { 0 };
+	uint64_t package = 0, measured_uw = 0, before = 0, other = 0;
+
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	for (uint32_t z = 0; z < 2; z++) {
+		uint32_t id = 0;
+
+		zones_intern(zones, &(struct zone){ .component = z ? COMP_PACKAGE : COMP_PLATFORM,
+						    .name = { (char)('a' + z) }, .power_max_uw = KILOWATT }, &id, &e);
+	}
+	for (unsigned s = 0; s < seconds; s++) {
+		uint64_t now = (s + 1) * SECOND, package_uw = s >= from && s < to ? 70000000 : 40000000;
+		struct zone_mark m;
+		bool out = outage && s >= outage && s < outage + 60;
+
+		tick_reset(&t, now);
+		package += package_uw;
+		if (s % 30 == 0)
+			measured_uw = package_uw + 60000000;
+		if (s % 10 == 0 && !out)
+			integral_hear(&bmc, measured_uw, now, 30 * SECOND);
+		tick_add_mark(&t, &(struct zone_mark){ .zone = 1, .uj = package, .at_ns = now }, &e);
+		if (integral_mark(&bmc, now, 30 * SECOND, &m))
+			tick_add_mark(&t, &m, &e);
+		cr_assert_eq(ledger_settle(l, &t, &e), 0);
+		uint64_t platform = sum_account(l, COMP_PLATFORM);
+
+		cr_assert_geq(platform, before);
+		ret_uj[s] = platform - before;
+		before = platform;
+		/* The books close: but for an outage, every joule of the platform is its package's or other's. */
+		other = sum_account(l, COMP_OTHER);
+		if (!outage)
+			cr_assert_eq(platform, other + sum_account(l, COMP_PACKAGE), "second %u", s);
+	}
+	ledger_free(l);
+	tick_clear(&t);
+	free(zones);
+}
+
+/* A burst between two readings is booked when it was, and one that a stale answer contradicts is not unlearnt. */
+Test(ledger, a_slow_platform_meter_follows_its_parts)
+{
+	uint64_t uj[200] = { 0 };
+
+	run_bmc(63, 68, 0, 120, uj);
+	cr_assert_eq(uj[0], 0, "a first mark says nothing of the time before");
+	for (unsigned s = 1; s < 120; s++)
+		cr_assert_eq(uj[s], (s >= 63 && s < 68 ? UINT64_C(130) : 100) * 1000000, "second %u: %llu", s,
+			     (unsigned long long)uj[s]);
+	/* From second 61 on: the BMC still says 100 W at 70 and 80, and 130 W from 90 on. */
+	run_bmc(61, 200, 0, 200, uj);
+	for (unsigned s = 1; s < 200; s++) {
+		uint64_t want = (s >= 61 ? UINT64_C(130) : 100) * 1000000;
+
+		/* the line through two readings is rounded */
+		cr_assert(uj[s] + 1 >= want && uj[s] <= want + 1, "second %u: %llu", s, (unsigned long long)uj[s]);
+	}
+}
+
+/* The line knows what the platform would draw, but where no BMC answers nothing is booked. */
+Test(ledger, what_a_silent_platform_meter_draws_is_unknown)
+{
+	uint64_t uj[200] = { 0 };
+
+	run_bmc(0, 0, 70, 200, uj);
+	for (unsigned s = 1; s < 200; s++) {
+		/* its answer of second 60 holds until 90; it answers again in 130, from when on it is counted */
+		uint64_t want = s <= 90 || s > 130 ? 100000000 : 0;
+
+		cr_assert_eq(uj[s], want, "second %u: %llu", s, (unsigned long long)uj[s]);
+	}
 }
 
 Test(ledger, a_mark_of_no_zone_changes_nothing)
