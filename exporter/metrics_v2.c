@@ -235,6 +235,59 @@ static const char *goversion(const struct subject *s)
 	return "";
 }
 
+static const char *meter(const struct subject *s)
+{
+	return s->view->sampler->v[s->zone->source].ops->name;
+}
+
+static bool is_bmc(const struct subject *s)
+{
+	return strcmp(meter(s), "redfish") == 0;
+}
+
+/* The host of the BMC's address: it has no other name here. Meters of the node itself have none. */
+static const char *bmc_id(const struct subject *s)
+{
+	static char text[256]; /* as above */
+	const struct config *config = s->view->sampler->roots.config;
+	const char *at = is_bmc(s) && config ? config->redfish.endpoint : NULL;
+
+	at = at ? strstr(at, "://") : NULL;
+	if (!at)
+		return "";
+	at += 3;
+	size_t len = *at == '[' ? strcspn(at, "]") + 1 : strcspn(at, ":/");
+
+	snprintf(text, sizeof text, "%.*s", (int)len, at);
+	return text;
+}
+
+static const char *chassis_id(const struct subject *s)
+{
+	return is_bmc(s) ? s->zone->package : "";
+}
+
+static const char *source_id(const struct subject *s)
+{
+	return s->zone->package;
+}
+
+static const char *source_name(const struct subject *s)
+{
+	(void)s;
+	return "";
+}
+
+/* Kepler has a series for each supply or control of a chassis; this is their sum. */
+static const char *source_type(const struct subject *s)
+{
+	return is_bmc(s) ? "Chassis" : "PowerMeter";
+}
+
+static const struct label meter_labels[] = { { "source", meter },	   { "node_name", node_name },
+					     { "bmc_id", bmc_id },	   { "chassis_id", chassis_id },
+					     { "source_id", source_id },   { "source_name", source_name },
+					     { "source_type", source_type }, { NULL, NULL } };
 static const struct label zone_labels[] = {
 	{ "zone", zone_of }, { "path", path_of }, { "node_name", node_name }, { NULL, NULL }
 };
@@ -419,6 +472,20 @@ static bool usage(const struct subject *s, uint64_t *ret)
 	return s->view->rates->usage_there;
 }
 
+/* What the meter said last, while that holds: a meter that fell silent has no power. */
+static bool told_uw(const struct subject *s, uint64_t *ret)
+{
+	const struct tick *t = s->view->tick;
+	uint32_t zone = (uint32_t)(s->zone - s->view->sampler->zones.v);
+
+	for (size_t i = 0; s->zone->component == COMP_PLATFORM && i < t->nmarks; i++) {
+		*ret = t->marks[i].told_uw;
+		if (t->marks[i].zone == zone)
+			return t->marks[i].told_ns != 0;
+	}
+	return false;
+}
+
 #define SELF_VALUE(name, member)                                   \
 	static bool name(const struct subject *s, uint64_t *ret)   \
 	{                                                          \
@@ -494,6 +561,8 @@ const struct metric metrics_v2[] = {
 	WORKS("pod", "watts", METRIC_GAUGE, PER_POD, pods, works_uw, TOPIC_CONTAINER,
 	      "Power of the zone that the pod's work causes, in watts"),
 	GPU("pod", PER_POD, pods, TOPIC_CONTAINER),
+	{ "kepler_platform_watts", METRIC_GAUGE, "Power of the whole machine as its meter last told it, in watts", PER_ZONE,
+	  NULL, meter_labels, 6, told_uw, COMP_NONE, 0 },
 	{ "kepler_build_info", METRIC_INFO, "Version of this exporter; always 1", PER_EXPORTER, NULL, build_labels, 0,
 	  one, COMP_NONE, 0 },
 	SELF("cpu_seconds_total", METRIC_COUNTER, "CPU time used by this exporter", 9, cpu_ns),

@@ -94,6 +94,8 @@ static void fill(struct sampler *sp, struct tick *t, uint64_t k)
 	add(t, COMP_DRAM, 0, "package-0/dram", "0", k * 7250000 + more * 1000000);
 	add(t, COMP_PACKAGE, 0, "package-1", "1", k * 21000000 + more * 7);
 	add(t, COMP_PLATFORM, 1, "Self \"1\"\\\n", "Self \"1\"\\\n", k * 130000000 + more * 30000000);
+	t->marks[t->nmarks - 1].told_ns = t->at_ns;
+	t->marks[t->nmarks - 1].told_uw = 130000000 + (k > 3 ? 30000000 : 0);
 	/* Two processors, nearly idle: so that idle energy becomes known. */
 	t->sched = (struct sched_mark){ .there = true, .processes = true, .cpus = 2, .busy_ns = k * 80000000,
 					.idle_ns = k * 1920000000, .switches = 4711 * k,
@@ -162,6 +164,7 @@ Test(page, golden)
 			     .http = { .answers = { 3, 1 }, .page_bytes = { 9000 }, .connections = 1 }, .cpu_ns = 10000000, .resident_bytes = 5242880, .meters = 6 };
 
 	config_init(&config);
+	config.redfish.endpoint = "https://[2001:db8::7]:443/";
 	cr_assert_eq(ledger_new(&l, &e), 0);
 	cr_assert_eq(sampler_open(&sp, table, COUNT(table), &(struct roots){ .config = &config }, &e), 0);
 	sp.v[0].wanted = sp.v[0].up = sp.v[2].wanted = true;
