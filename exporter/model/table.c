@@ -5,17 +5,23 @@
  *
  * Watts per thread: means over the published SPECpower_ssj2008 results (spec.org/power_ssj2008) of
  * servers with one family of processors, wall power at active idle and at 100 % load by threads, as
- * computed by the Cloud Carbon Footprint project (cloud-carbon-footprint/ccf-coefficients, release of
- * 2026-03, output/coefficients-aws-use.csv; the wall power includes memory, disk, fans and supplies).
- * Its figures for Graviton are its own assumption (those of EPYC 2nd Gen); those for EPYC 5th Gen come
- * from few and small machines and are left out.
+ * computed by the Cloud Carbon Footprint project (cloud-carbon-footprint/ccf-coefficients at b0032d9,
+ * output/coefficients-aws-use.csv, "Min Watts" and "Max Watts"; the wall power includes memory, disk,
+ * fans and supplies). Checked row by row. Its figures for Graviton are its own assumption (those of
+ * EPYC 2nd Gen); those for EPYC 5th Gen come from few and small machines and are left out.
  *
- * Division: L. A. Barroso, U. Hoelzle, P. Ranganathan, "The Datacenter as a Computer", 3rd ed. 2018:
- * of peak power CPUs take 61, DRAM 18, disks 2, network 5 and the rest 4 parts of 90 (power conversion
- * and cooling of the hall left out), and at rest CPUs draw a third, DRAM half, disks 1/1.3 and network
- * 1/1.2 of that. So the CPUs are 678 permille of a busy server and 52 % of one at rest, DRAM 200 permille
- * and 23 %. One linear course between the two ends for all: package and dram are below the platform
- * at every load.
+ * Division: not measured on any of these servers, and the weakest part of this table.
+ *   - At rest a CPU draws less than 30 % of its peak, DRAM more than half, disks three quarters: L. A.
+ *     Barroso, U. Hoelzle, "The Case for Energy-Proportional Computing", IEEE Computer 40(12), 2007, as
+ *     summaries of it have it: dynamic ranges of over 70, under 50 and about 25 %. Taken here: a third, a
+ *     half, 1/1.3, and 1/1.2 for networks, for which no source was found.
+ *   - Of peak power CPUs take 61, DRAM 18, disks 2, network 5 and the rest 4 parts of 90 (power conversion
+ *     and cooling of the hall left out): as remembered from a figure about servers of late 2017 with two
+ *     sockets and 12 DIMMs in L. A. Barroso, U. Hoelzle, P. Ranganathan, "The Datacenter as a Computer",
+ *     3rd ed. 2018. That figure is a picture, and no text that repeats its numbers was found: they are
+ *     UNVERIFIED. What the book says in words is only that CPUs dominate, and memory's part has shrunk.
+ * So the CPUs are 678 permille of a busy server and 52 % of one at rest, DRAM 200 permille and 23 %. One
+ * linear course between the two ends for all: package and dram are below the platform at every load.
  *
  * These are other machines of the family, not this one, and a virtual machine is charged with its
  * threads' part of such a server. How far this one is off nothing here can tell.
