@@ -120,7 +120,7 @@ static const struct need needs[] = {
 	{ "exporter", "bmc_user", true, offsetof(struct host, bmc_user) },
 	{ "exporter", "bmc_password", true, offsetof(struct host, bmc_password) },
 	{ "k3s", "token", false, offsetof(struct inventory, token) },
-	{ "rancher", "bootstrap_password", false, offsetof(struct inventory, bootstrap_password) },
+	{ "rancher", "bootstrapPassword", false, offsetof(struct inventory, bootstrap_password) },
 	{ "monitoring", "grafana_admin_password", false,
 	  offsetof(struct inventory, grafana_admin_password) },
 };

@@ -291,8 +291,18 @@ static int secret_check(const struct step *s, const struct view *v, struct findi
 	const struct kube_secret_arg *a = s->arg;
 	bool known = false;
 	const char *reason = NULL, *claim = NULL;
+	AUTO_BUF struct buf data = { 0 };
 	if (v->cluster_goes)
 		return found(ret, ABSENT, "it goes with the cluster");
+	/* Whatever is in the cluster, and before anything is changed: what its turn would not have is refused now. */
+	buf_init_secret(&data, MANIFEST_MAX);
+	if (!v->destroying && secret_data(a, v, &data, e) < 0) {
+		if (e->kind != ERR_CONFIG)
+			return -(int)e->kind;
+		found(ret, FOREIGN, "%.390s", e->msg);
+		err_clear(e);
+		return 0;
+	}
 	const char *is = facts_get(v->facts, &known, &reason, "secret", "%s/%s", a->ns(v->inv), a->name);
 	int rc = fact(v, &claim, e, "record", "%s", a->claim);
 	if (rc < 0)
@@ -306,11 +316,6 @@ static int secret_check(const struct step *s, const struct view *v, struct findi
 			     a->ns(v->inv));
 	if (v->destroying)
 		return found(ret, PRESENT, "Secret '%s' is there", a->name);
-	AUTO_BUF struct buf data = { 0 };
-	buf_init_secret(&data, MANIFEST_MAX);
-	rc = secret_data(a, v, &data, e);
-	if (rc < 0)
-		return rc;
 	char want[65], have[72] = "";
 	text_sum(&data, want);
 	facts_field(is, "data", have, sizeof(have));

@@ -297,6 +297,22 @@ HOLDS_FOR_APPS(law_cut_destroy)
 HOLDS_FOR_APPS(law_foreign)
 HOLDS_FOR_APPS(law_secrets)
 
+/* Without a password in the inventory no host is changed: it is not found out when the password's turn comes. */
+Test(recipe_laws, apps_without_a_password)
+{
+	struct fake_net *net = with_cluster(NULL);
+	struct report report = { 0 };
+	struct err e = { 0 };
+	const struct run_options o = { .open = fake_open, .open_ctx = net, .artifacts = artifacts, .parts = app_parts };
+	inv->grafana_admin_password.entry = NULL;
+	cr_assert_eq(provision_run(WALK_DEPLOY, inv, vault, &o, &report, &e), 0, "%s", e.msg);
+	cr_assert_neq(report_exit(&report, WALK_DEPLOY), 0);
+	cr_assert_not_null(strstr(report.why, "'monitoring/admin' on 'ho1'; nothing was changed on any host"), "%s", report.why);
+	cr_assert_eq(fake_net_changes(net), 0);
+	report_clear(&report);
+	fake_net_free(net);
+}
+
 /* The exporter by itself, where there is a cluster and where there is none. */
 static const char *const exporter_parts[] = { "exporter", NULL };
 

@@ -390,3 +390,21 @@ Test(findings, exporter_for_an_architecture_that_is_not_built_in)
 	UP(recipe_exporter, "binary", FOREIGN, "'s390x' is not in this powerstack", OS("arch=s390x"));
 	DOWN(recipe_exporter, "binary", ABSENT, "does not exist", OS("arch=s390x"));
 }
+
+/* An inventory that names no password, and a vault that has none: both are refused while nothing is changed yet, whatever
+ * the cluster has. */
+Test(findings, secrets_of_applications)
+{
+#define IN_CLUSTER { "record:monitoring", "" }, { "secret:monitoring/monitoring-grafana-admin", "data=00\nin_grafana=no" }
+	UP(recipe_monitoring, "admin", FOREIGN, "the inventory has no 'grafana_admin_password'");
+	UP(recipe_monitoring, "admin", FOREIGN, "'powerstack vault set grafana_admin_password'", IN_CLUSTER);
+	UP(recipe_rancher, "bootstrap", FOREIGN, "the inventory has no 'bootstrapPassword'");
+	DOWN(recipe_monitoring, "admin", PRESENT, "is there", IN_CLUSTER);
+	DOWN(recipe_monitoring, "admin", ABSENT, "no Secret");
+	inv->grafana_admin_password.entry = "notThere";
+	UP(recipe_monitoring, "admin", FOREIGN, "the vault has no entry 'notThere': 'powerstack vault set notThere'");
+	inv->grafana_admin_password.entry = "password";
+	UP(recipe_monitoring, "admin", ABSENT, "no Secret");
+	UP(recipe_monitoring, "admin", DRIFTED, "another content", IN_CLUSTER);
+	UP(recipe_monitoring, "admin", FOREIGN, "not powerstack's", { "secret:monitoring/monitoring-grafana-admin", "data=00" });
+}
