@@ -307,7 +307,7 @@ static int begin(struct job *job, enum walk w, int argc, char **argv, struct err
 {
 	struct cli *cli = job->cli;
 	int r = collect_words(job, argc, argv, e);
-	if (r == 0 && !job->verify && w != WALK_DESTROY)
+	if (r == 0 && (job->verify || w != WALK_DESTROY))
 		r = job_default_parts(&job->words, e);
 	if (r < 0)
 		return r;

@@ -51,7 +51,7 @@ struct show_context job_context(const struct job *job);
 /* Closes everything. Returns status, or 1 when that was 0 and the log is not whole. */
 int job_end(struct job *job, int status);
 
-/* words is empty: those parts that a deploy or fetch does when none is named are put into it. */
+/* words is empty: those parts that a deploy, fetch or verify means when none is named are put into it. */
 int job_default_parts(struct strv *words, struct err *e);
 
 #endif

@@ -204,8 +204,8 @@ const struct verb verbs[] = {
 	{ "verify", verb_verify, "check that everything works", "[PART or CHECK...]", 0, -1, verify_opts,
 	  COUNT(verify_opts), VERB_INVENTORY | VERB_VAULT | VERB_HOSTS | VERB_JSON,
 	  .complete = "check", .examples = verify_examples,
-	  .about = "Runs every check, or those of the parts and those with the ids given. A check "
-		   "that needs a moment is asked again until its deadline. A check may write a test "
+	  .about = "Runs every check of what deploy does when no part is named, or those of the parts and those "
+		   "with the ids given. A check that needs a moment is asked again until its deadline. A check may write a test "
 		   "file, which it removes; nothing else is changed.\n" },
 	{ "completion", verb_completion, "print a completion script", "", 0, 0,
 	  .subs = completion_subs, .examples = completion_examples,

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "provision/checks/checks.h"
@@ -18,21 +17,6 @@
 #define PODS "/api/v1/pods?limit=500"
 #define NAMESPACES "/api/v1/namespaces"
 #define DEPLOYMENTS "/apis/apps/v1/namespaces/kube-system/deployments"
-
-/* ---- reading objects */
-
-/* The answer to api:PATH as an object to json_object_put; NULL with the verdict and why. */
-static struct json_object *answer(const struct view *v, const char *path, enum verdict *ret,
-				  char *why, size_t size)
-{
-	const char *body = check_answer(v, "api", path, "is not served by this cluster", ret, why, size);
-	if (!body)
-		return NULL;
-	struct json_object *o = json_tokener_parse(body);
-	if (!o)
-		*ret = check_says(CHECK_FAIL, why, size, "the API's answer to %s is no JSON", path);
-	return o;
-}
 
 static const char *internal_ip(struct json_object *node)
 {
@@ -69,7 +53,7 @@ static enum verdict b1_1_judge(const struct check *c, const struct view *v, char
 {
 	(void)c;
 	enum verdict bad = CHECK_FAIL;
-	AUTO_JSON struct json_object *nodes = answer(v, NODES, &bad, why, size);
+	AUTO_JSON struct json_object *nodes = check_object(v, NODES, &bad, why, size);
 	if (!nodes)
 		return bad;
 	for (size_t i = 0; i < v->inv->nhosts; i++) {
@@ -108,20 +92,12 @@ static void b1_2_ask(const struct check *c, const struct view *v, struct probe *
 	probe_ask(p, "api", LEASES);
 }
 
-/* Seconds since an RFC 3339 time in UTC; negative when it is none. */
-static double age(const char *at)
-{
-	struct tm tm = { 0 };
-	const char *end = strptime(at, "%Y-%m-%dT%H:%M:%S", &tm);
-	return end ? difftime(time(NULL), timegm(&tm)) : -1;
-}
-
 static enum verdict b1_2_judge(const struct check *c, const struct view *v, char *why, size_t size)
 {
 	(void)c;
 	enum verdict bad = CHECK_FAIL;
-	AUTO_JSON struct json_object *nodes = answer(v, NODES, &bad, why, size);
-	AUTO_JSON struct json_object *leases = nodes ? answer(v, LEASES, &bad, why, size) : NULL;
+	AUTO_JSON struct json_object *nodes = check_object(v, NODES, &bad, why, size);
+	AUTO_JSON struct json_object *leases = nodes ? check_object(v, LEASES, &bad, why, size) : NULL;
 	if (!leases)
 		return bad;
 	double oldest = 0;
@@ -136,7 +112,7 @@ static enum verdict b1_2_judge(const struct check *c, const struct view *v, char
 		for (size_t k = 0; k < obj_length(items) && !lease; k++)
 			if (strcmp(obj_name(json_object_array_get_idx(items, k)), obj_name(n)) == 0)
 				lease = json_object_array_get_idx(items, k);
-		double s = age(obj_text(OBJ(lease, "spec", "renewTime")));
+		double s = check_age(obj_text(OBJ(lease, "spec", "renewTime")));
 		if (!lease || s < -HEARTBEAT_S)
 			return check_says(CHECK_FAIL, why, size, "node '%s' has no heartbeat", h->name);
 		if (s > HEARTBEAT_S)
@@ -159,7 +135,7 @@ static enum verdict b1_3_judge(const struct check *c, const struct view *v, char
 {
 	(void)c;
 	enum verdict bad = CHECK_FAIL;
-	AUTO_JSON struct json_object *nodes = answer(v, NODES, &bad, why, size);
+	AUTO_JSON struct json_object *nodes = check_object(v, NODES, &bad, why, size);
 	if (!nodes)
 		return bad;
 	for (size_t i = 0; i < v->inv->nhosts; i++) {
@@ -227,54 +203,10 @@ static void ask_pods(const struct check *c, const struct view *v, struct probe *
 	probe_ask(p, "api", PODS);
 }
 
-/* A pod of a Job may fail: the Job starts another one. */
-static bool is_of_job(struct json_object *pod)
-{
-	return obj_element(OBJ(pod, "metadata", "ownerReferences"), "kind", "Job") != NULL;
-}
-
-/* Why the pod is not as it should be; NULL when it is. */
-static const char *pod_trouble(struct json_object *pod)
-{
-	const char *phase = obj_text(OBJ(pod, "status", "phase"));
-	if (strcmp(phase, "Succeeded") == 0 || (strcmp(phase, "Failed") == 0 && is_of_job(pod)))
-		return NULL;
-	struct json_object *cs = OBJ(pod, "status", "containerStatuses");
-	for (size_t i = 0; i < obj_length(cs); i++) {
-		struct json_object *one = json_object_array_get_idx(cs, i);
-		const char *waiting = obj_text(OBJ(one, "state", "waiting", "reason"));
-		if (*waiting)
-			return waiting;
-		if (!json_object_get_boolean(OBJ(one, "ready")))
-			return "a container is not ready";
-	}
-	if (strcmp(phase, "Running") == 0)
-		return obj_length(cs) ? NULL : "nothing is known of its containers";
-	const char *reason = obj_text(OBJ(pod, "status", "reason"));
-	return *reason ? reason : *phase ? phase : "no phase";
-}
-
 static enum verdict b1_6_judge(const struct check *c, const struct view *v, char *why, size_t size)
 {
 	(void)c;
-	enum verdict bad = CHECK_FAIL;
-	AUTO_JSON struct json_object *pods = answer(v, PODS, &bad, why, size);
-	if (!pods)
-		return bad;
-	struct json_object *items = OBJ(pods, "items");
-	size_t troubled = 0;
-	char first[200] = "";
-	for (size_t i = 0; i < obj_length(items); i++) {
-		struct json_object *pod = json_object_array_get_idx(items, i);
-		const char *trouble = pod_trouble(pod);
-		if (trouble && !troubled++)
-			snprintf(first, sizeof(first), "%.60s/%.80s: %.50s",
-				 obj_text(OBJ(pod, "metadata", "namespace")), obj_name(pod), trouble);
-	}
-	if (troubled)
-		return check_says(CHECK_FAIL, why, size, "%zu of %zu pods: %s%s", troubled, obj_length(items),
-				  first, troubled > 1 ? ", ..." : "");
-	return check_says(CHECK_PASS, why, size, "%zu pods run or have ended well", obj_length(items));
+	return check_pods(v, PODS, why, size);
 }
 
 const struct check check_b1_6 = {
@@ -300,7 +232,7 @@ static enum verdict b1_7_judge(const struct check *c, const struct view *v, char
 		       { "local-path-provisioner", "local-storage" },
 		       { "traefik", "traefik" } };
 	enum verdict bad = CHECK_FAIL;
-	AUTO_JSON struct json_object *list = answer(v, DEPLOYMENTS, &bad, why, size);
+	AUTO_JSON struct json_object *list = check_object(v, DEPLOYMENTS, &bad, why, size);
 	if (!list)
 		return bad;
 	struct json_object *items = OBJ(list, "items");
@@ -342,7 +274,7 @@ static enum verdict b1_8_judge(const struct check *c, const struct view *v, char
 {
 	(void)c;
 	enum verdict bad = CHECK_FAIL;
-	AUTO_JSON struct json_object *list = answer(v, NAMESPACES, &bad, why, size);
+	AUTO_JSON struct json_object *list = check_object(v, NAMESPACES, &bad, why, size);
 	return list ? check_says(CHECK_PASS, why, size, "%zu namespaces, by context '%s'",
 				 obj_length(OBJ(list, "items")), v->inv->cluster_name) :
 		      bad;
@@ -352,7 +284,7 @@ static enum verdict b1_9_judge(const struct check *c, const struct view *v, char
 {
 	(void)c;
 	enum verdict bad = CHECK_FAIL;
-	AUTO_JSON struct json_object *list = answer(v, PODS, &bad, why, size);
+	AUTO_JSON struct json_object *list = check_object(v, PODS, &bad, why, size);
 	return list ? check_says(CHECK_PASS, why, size, "%zu pods, by context '%s'",
 				 obj_length(OBJ(list, "items")), v->inv->cluster_name) :
 		      bad;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* X10: no secret is exposed on a node. */
+/* X10, S7: no secret is exposed on a node. */
 #include <stdio.h>
 #include <string.h>
 
@@ -82,4 +82,38 @@ static enum verdict x10_judge(const struct check *c, const struct view *v, char 
 
 const struct check check_x10 = {
 	"X10", "prereq", "no secret is exposed: modes, process lists, export", ROLE_ANY, 0, 0, x10_ask, x10_judge,
+};
+
+/* S7: what the scripts of the thesis left where every user can read it, on a node that they were run on before */
+
+static const char *const left_behind[] = {
+	"/tmp/kepler-values.yml", "/tmp/monitoring-stack-values.yml",
+};
+#define NLEFT (sizeof(left_behind) / sizeof(left_behind[0]))
+
+static void s7_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	(void)v;
+	for (size_t i = 0; i < NLEFT; i++)
+		probe_ask(p, "file", "%s", left_behind[i]);
+}
+
+static enum verdict s7_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	for (size_t i = 0; i < NLEFT; i++) {
+		bool known = false;
+		const char *reason = NULL;
+		if (facts_get(v->facts, &known, &reason, "file", "%s", left_behind[i]))
+			return check_says(CHECK_FAIL, why, size, "%s is there, with what may be a secret: remove it", left_behind[i]);
+		if (!known)
+			return check_says(CHECK_FAIL, why, size, "%s could not be looked at: %s", left_behind[i],
+					  reason ? reason : "no reason given");
+	}
+	return check_says(CHECK_PASS, why, size, "none of %zu files with secrets is in /tmp", NLEFT);
+}
+
+const struct check check_s7 = {
+	"S7", "prereq", "no file with secrets was left in /tmp", ROLE_ANY, 0, 0, s7_ask, s7_judge,
 };

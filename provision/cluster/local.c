@@ -13,9 +13,11 @@
 
 #include "base/cleanup.h"
 #include "provision/cluster/api.h"
+#include "provision/cluster/web.h"
 
 #define ANSWER_MAX (32u * 1024 * 1024)
 #define API_TIMEOUT_S 20
+#define WEB_TIMEOUT_S 15
 #define TCP_TIMEOUT_MS 3000
 
 struct local {
@@ -97,6 +99,27 @@ static void ask_tcp(const char *question, const char *about, struct buf *out)
 	tell(out, how ? '=' : '!', question, how ? how : "no socket for it");
 }
 
+/* As ask_api. */
+static int ask_web(struct local *l, const char *question, const char *about, struct buf *out, struct err *e)
+{
+	AUTO_BUF struct buf answer;
+	char url[512] = "", address[300] = "";
+	struct err why = { 0 };
+	buf_init(&answer, ANSWER_MAX);
+	if (sscanf(about, "%511s %299s", url, address) < 1) {
+		tell(out, '!', question, "it names no page");
+		return 0;
+	}
+	int rc = web_get(url, *address ? address : NULL, WEB_TIMEOUT_S, l->cancel, &answer, &why);
+	if (rc == -(int)ERR_INTERRUPTED) {
+		*e = why;
+		return rc;
+	}
+	/* answers are texts: a page with NULs ends at the first */
+	tell(out, rc == 0 ? '=' : '!', question, rc == 0 ? buf_str(&answer) : why.msg);
+	return 0;
+}
+
 static int local_run(struct session *s, const struct cmd *cmd, struct answer *ret, struct err *e)
 {
 	struct local *l = (struct local *)s;
@@ -110,6 +133,8 @@ static int local_run(struct session *s, const struct cmd *cmd, struct answer *re
 		const char *q = cmd->argv[i];
 		if (strncmp(q, "api:", 4) == 0)
 			rc = ask_api(l, q, q + 4, &ret->out, e);
+		else if (strncmp(q, "web:", 4) == 0)
+			rc = ask_web(l, q, q + 4, &ret->out, e);
 		else if (strncmp(q, "tcp:", 4) == 0)
 			ask_tcp(q, q + 4, &ret->out);
 		else

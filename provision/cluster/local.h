@@ -6,6 +6,7 @@
  * answered here instead of by probe.sh, in the same form.
  *
  *	api	path			the body of GET path through the kubeconfig's context
+ *	web	URL [address]		the status in digits, a newline, the body (web.h); by that address when it is given
  *	tcp	address port		"open", "refused" or "filtered" (no answer within 3 s)
  */
 #include "inventory/inventory.h"

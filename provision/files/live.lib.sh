@@ -181,6 +181,13 @@ live() {
 			else
 				hung $rc "$q" 30 "$v"
 			fi ;;
+		journal:exporter)
+			# of the run that is on now
+			if ! child 10 'systemctl show -P InvocationID powerstack-exporter.service' || [ -z "$v" ]; then no "$q"; continue; fi
+			# shellcheck disable=SC2016
+			if ! child 30 'journalctl -q --no-pager -o cat -n 1000 "_SYSTEMD_INVOCATION_ID=$1"' powerstack "$v"; then
+				hung $rc "$q" 30 "$v"
+			elif [ -n "$v" ]; then yes "$q" "$v"; else no "$q"; fi ;;
 		http:*)
 			v=${q#http:}
 			rc=0

@@ -45,6 +45,7 @@
 # statfs      path                   type size free, asked in a child with a time limit (a dead server hangs)
 # nfsd        -                      threads
 # journal     nfs                    the last warnings and errors of the NFS server since boot
+# journal     exporter               what the exporter said since it was started
 # http        port:path              status line, then the first 512 KiB of the body
 # pressure    -                      memory available (bytes) pids pids_max (tasks now, and their limit)
 # btrfs       path                   errors: all device error counters of the Btrfs mounted there, added up

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The recipes in an order that respects `after`, and the parts that users name. A new part: one file
- * beside this one, one row here. What has no check of verify yet is done when it is named, not by itself. */
+ * beside this one, one row here. What needs more than the machines have by themselves,
+ * gigabytes of images from a registry, is done and checked when it is named, not by itself. */
 #include "provision/provision.h"
 #include "provision/recipes/recipes.h"
 

@@ -122,7 +122,7 @@ g"
 		record:added/nope records:added sysctl:net/ipv4/ip_forward sysctl:net/nope unit:nope.service pkg:dash pkg:nope-x \
 		mount:/etc mount:/mnt/nope fstab:/mnt/two fstab:/mnt/one fstab:/mnt/nope free:/ free:/nope exports:/mnt/two \
 		exports:/mnt/nope listen:tcp/9 firewall:- clock:- blk:/dev/nosuch clock-offset:- fstab-check:- nfs-read:r1:/tmp \
-		nfs-write:r1:n1:/mnt/nope nfs-delete:r1:n1:/mnt/nope statfs:/ nfsd:- journal:nfs http:9:/ zones:- pressure:- \
+		nfs-write:r1:n1:/mnt/nope nfs-delete:r1:n1:/mnt/nope statfs:/ nfsd:- journal:nfs journal:exporter http:9:/ zones:- pressure:- \
 		btrfs:/mnt/nope ps:- kubelet:/nope:/nope nonsense:1
 	run probe "$@" >"$tmp/answers"
 	is "$?" 0 "$shell: the probe ends well"
@@ -616,6 +616,28 @@ out=$(run k3s-wait k3s.service $data n1 v1 30 2>&1)
 is "$?" 1 'a unit that starts again and again is not waited for'
 like "$out" "started 3 times" 'and told'
 wait
+
+# ---- what the exporter said, of this run only
+mv "$tmp/bin/systemctl" "$tmp/systemctl"
+cat >"$tmp/bin/systemctl" <<'SHIM'
+#!/bin/sh
+[ "$*" = 'show -P InvocationID powerstack-exporter.service' ] && cat /var/log/invocation
+SHIM
+cat >"$tmp/bin/journalctl" <<'SHIM'
+#!/bin/sh
+case " $* " in *' _SYSTEMD_INVOCATION_ID=0a1b '*) printf 'level=info msg="component measured"\nlevel=info msg=listening\n' ;; esac
+SHIM
+chmod +x "$tmp/bin/systemctl" "$tmp/bin/journalctl"
+: >/var/log/invocation
+is "$(probe journal:exporter | head -1)" '-journal:exporter' 'an exporter that never ran said nothing'
+echo 0a1c >/var/log/invocation
+is "$(probe journal:exporter | head -1)" '-journal:exporter' 'nor one whose lines are gone'
+echo 0a1b >/var/log/invocation
+is "$(probe journal:exporter)" '=journal:exporter=level=info msg="component measured"
+level=info msg=listening
+=probe=complete' 'what it said since it was started'
+mv "$tmp/systemctl" "$tmp/bin/systemctl"
+rm "$tmp/bin/journalctl"
 
 # ---- K3s: which release the binary is
 run k3s-release 1111 v1
