@@ -5,6 +5,7 @@
 # exporter look again.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/node.lib.sh
 . provision/files/kubelet.lib.sh
 work=$(mktemp -d /run/powerstack-kubelet.XXXXXX)
 trap 'rm -rf -- "$work"' EXIT

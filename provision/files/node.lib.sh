@@ -3,10 +3,13 @@
 # One request, for kubectl's "get node" first asks for all kinds that the API has, dozens of requests, and
 # keeps the answers in root's home folder.
 
-# node_get KUBECONFIG PATH: the API's answer. By curl where there is one, with the files that K3s' kubeconfig names: kubectl
-# takes a second of a small board's processor to begin. Whatever curl is configured to do elsewhere has no say here, and
-# it does not say its name: to a "curl" the API's answer is indented (apiserver/pkg/endpoints/handlers/responsewriters).
-node_get() {
+# Whatever curl is configured to do elsewhere has no say here, and it does not say its name: to a "curl" the API's
+# answer is indented (apiserver/pkg/endpoints/handlers/responsewriters).
+quiet_curl() { curl -q -g -sS -f -A powerstack --noproxy '*' --max-time 15 "$@"; }
+
+# k3s_get KUBECONFIG PATH: the API's answer. By curl where there is one, with the files that a kubeconfig of K3s names: kubectl
+# takes a second of a small board's processor to begin.
+k3s_get() {
 	url='' ca='' cert='' key=''
 	while IFS= read -r l; do
 		case $l in
@@ -17,9 +20,9 @@ node_get() {
 		esac
 	done <"$1"
 	if [ -n "$url" ] && [ -r "$ca" ] && [ -r "$cert" ] && [ -r "$key" ] && command -v curl >/dev/null; then
-		curl -q -g -sS -f -A powerstack --noproxy '*' --max-time 10 --cacert "$ca" --cert "$cert" --key "$key" "$url$2"
+		quiet_curl --cacert "$ca" --cert "$cert" --key "$key" "$url$2"
 	else
-		timeout -k 1 15 /usr/local/bin/k3s kubectl --kubeconfig "$1" --request-timeout=10s get --raw "$2"
+		timeout -k 1 20 /usr/local/bin/k3s kubectl --kubeconfig "$1" --request-timeout=15s get --raw "$2"
 	fi
 }
 
@@ -27,7 +30,7 @@ node_get() {
 # Objects of the API's answer become lines at their braces; its fields stand in the order of the Go types that it is
 # written from (core/v1 NodeCondition, NodeAddress, NodeSystemInfo).
 node_state() {
-	v=$(node_get "$1" "/api/v1/nodes/$2" 2>&1) || return 1
+	v=$(k3s_get "$1" "/api/v1/nodes/$2" 2>&1) || return 1
 	v=$(printf '%s\n' "$v" | tr '{}' '\n\n' | sed -n \
 		-e '/"type":"Ready"/{h;s/.*"status":"\([^"]*\)".*/ready=\1/p;g;s/.*"reason":"\([^"]*\)","message":"\([^"]*\).*/why=\1: \2/p;}' \
 		-e 's/.*"kubeletVersion":"\([^"]*\)".*/version=\1/p' \

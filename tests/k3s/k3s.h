@@ -114,6 +114,8 @@ void node_identity(struct node *); // name and addresses from options and host; 
 char *node_password(void);
 char *token_secret(const char *token, char **ret_hash); // splits K10HASH::USER:SECRET
 char *option_token(void);
+// A kubeconfig that names files, as K3s writes them for its own: CA_DIR/server-ca.crt and DIR/CERT.crt and .key.
+void kubeconfig_of_files(const char *path, int port, const char *ca_dir, const char *dir, const char *cert);
 // The kubelet: joins by the server at `server_url` until it is let in, then heartbeats for ever.
 void node_run(struct node *, const char *token, void (*joined)(struct node *));
 

@@ -494,16 +494,20 @@ static void lease(const struct node *n, const struct peer *api) {
 	json_object_put(o);
 }
 
-static void kubeconfig(const struct node *n, const char *name, const char *cert) {
-	char *path = strf("%s/agent/%s.kubeconfig", n->data_dir, name);
+void kubeconfig_of_files(const char *path, int port, const char *ca_dir, const char *dir, const char *cert) {
 	char *text = strf("apiVersion: v1\nclusters:\n- cluster:\n    server: https://127.0.0.1:%d\n    certificate-authority: "
-			  "%s/agent/server-ca.crt\n  name: local\ncontexts:\n- context:\n    cluster: local\n    namespace: default\n    user: user\n"
+			  "%s/server-ca.crt\n  name: local\ncontexts:\n- context:\n    cluster: local\n    namespace: default\n    user: user\n"
 			  "  name: Default\ncurrent-context: Default\nkind: Config\npreferences: {}\nusers:\n- name: user\n  user:\n"
-			  "    client-certificate: %s/agent/%s.crt\n    client-key: %s/agent/%s.key\n",
-			  n->local_port, n->data_dir, n->data_dir, cert, n->data_dir, cert);
+			  "    client-certificate: %s/%s.crt\n    client-key: %s/%s.key\n", port, ca_dir, dir, cert, dir, cert);
 	if (file_write(path, 0600, text, strlen(text)))
 		fatal("cannot write %s: %s", path, strerror(errno));
-	free(path), free(text);
+	free(text);
+}
+
+static void kubeconfig(const struct node *n, const char *name, const char *cert) {
+	char *path = strf("%s/agent/%s.kubeconfig", n->data_dir, name), *dir = strf("%s/agent", n->data_dir);
+	kubeconfig_of_files(path, n->local_port, dir, dir, cert);
+	free(path), free(dir);
 }
 
 // Certificates by /v1-k3s: 0 when let in.

@@ -479,6 +479,10 @@ static void kubeconfig(int port) {
 	}
 	write_or_die(path, (int)bits, text);
 	say("info", "Wrote kubeconfig %s", path);
+	// And the one that its own controllers use, which names files.
+	char *cred = strf("%s/cred/admin.kubeconfig", server_dir);
+	kubeconfig_of_files(cred, port, tls_dir, tls_dir, "client-admin");
+	free(cred);
 	free(text), free(dir), free(ca), free(cert), free(key);
 }
 

@@ -511,7 +511,8 @@ is "$(probe 'reach:127.0.0.1 127.0.0.2')" '=reach:127.0.0.1 127.0.0.2=port 22
 kill $listener 2>/dev/null
 like "$(probe 'reach:127.0.0.1 203.0.113.9' | head -1)" '^[-!]reach:127.0.0.1 203.0.113.9' 'one that does not is told'
 
-# ---- the node in the cluster, as a kubectl tells it
+# ---- the node in the cluster, as a kubectl tells it, and as a curl does
+! curl=$(command -v curl) || mount --bind /dev/null "$(readlink -f "$curl")"
 mkdir -p $data/agent
 ip addr add 192.0.2.7/24 dev lo
 is "$(probe iface:192.0.2.7 iface:192.0.2.8)" '=iface:192.0.2.7=lo
@@ -555,18 +556,21 @@ users:
     client-key: $data/agent/kubelet.key
 YAML
 touch $data/agent/ca.crt $data/agent/kubelet.crt
-cat >"$tmp/bin/curl" <<'SHIM'
+cat >"$tmp/curl" <<'SHIM'
 #!/bin/sh
 echo "$*" >/var/log/curl.args
+case " $* " in *' @- '*) cat >/var/log/curl.in ;; esac
+[ ! -e /var/log/refused ] || { echo 'curl: (22) The requested URL returned error: 401' >&2; exit 22; }
 cat /var/log/k3s.says
 SHIM
-chmod 755 "$tmp/bin/curl"
+chmod 755 "$tmp/curl"
+cp "$tmp/curl" "$tmp/bin/curl"
 probe node:$data:n1 >/dev/null
 is "$(cat /var/log/curl.args 2>&1)" 'cat: /var/log/curl.args: No such file or directory' 'by kubectl where a file that the kubeconfig names is missing'
 touch $data/agent/kubelet.key
 rm /var/log/k3s.args
 like "$(probe node:$data:n1)" '^ip=192.0.2.7$' 'by curl where there is one'
-is "$(cat /var/log/curl.args; cat /var/log/k3s.args 2>/dev/null)" "-q -g -sS -f -A powerstack --noproxy * --max-time 10 --cacert $data/agent/ca.crt --cert $data/agent/kubelet.crt --key $data/agent/kubelet.key https://[::1]:6444/api/v1/nodes/n1" 'with the files that the kubeconfig names'
+is "$(cat /var/log/curl.args; cat /var/log/k3s.args 2>/dev/null)" "-q -g -sS -f -A powerstack --noproxy * --max-time 15 --cacert $data/agent/ca.crt --cert $data/agent/kubelet.crt --key $data/agent/kubelet.key https://[::1]:6444/api/v1/nodes/n1" 'with the files that the kubeconfig names'
 rm -f "$tmp/bin/curl"
 : >$data/agent/kubelet.kubeconfig
 touch /var/log/refused
@@ -594,7 +598,13 @@ is "$(probe "kubelet:$data:$tmp/token" | head -1)" "=kubelet:$data:$tmp/token=Th
 out=$(run kubelet-wait "$tmp/token" $data 3 2>&1)
 is "$? $(printf '%s\n' "$out" | tail -1)" '1 the kubelet does not take the token after 3 s: The connection to the server was refused' \
 	'one that it does not take is waited for, but not for ever'
+cp "$tmp/curl" "$tmp/bin/curl"
+is "$(probe "kubelet:$data:$tmp/token" | head -1)" "=kubelet:$data:$tmp/token=curl: (22) The requested URL returned error: 401" 'also by curl'
 rm /var/log/refused
+is "$(probe "kubelet:$data:$tmp/token" | head -1)" "=kubelet:$data:$tmp/token=yes" 'which asks it'
+is "$(cat /var/log/curl.args /var/log/curl.in)" "-q -g -sS -f -A powerstack --noproxy * --max-time 15 --cacert $data/agent/server-ca.crt -H @- https://127.0.0.1:10250/healthz
+Authorization: Bearer geheim-9" 'with the token in no argument'
+rm -f "$tmp/bin/curl"
 like "$(run k3s-wait k3s.service $data n1 v1 1 2>&1)" 'it is Ready, but runs v0' 'nor one with another version'
 cat >"$tmp/bin/journalctl" <<'SHIM'
 #!/bin/sh
