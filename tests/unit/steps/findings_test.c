@@ -59,15 +59,12 @@ static const struct step *row(const struct recipe *r, const char *name)
 	return NULL;
 }
 
-/* What the row says when the node answers so: v is {question, answer} pairs ended by a NULL question; what
+/* What the node answers to the row's questions: v is {question, answer} pairs ended by a NULL question; what
  * is not listed is not there. */
-static struct finding said(const struct recipe *r, const char *name, const struct host *h, bool destroying,
-			   const struct purge *purge, const char *const (*v)[2])
+static struct facts *answered(const struct step *s, const struct view *view, const char *const (*v)[2])
 {
-	const struct step *s = row(r, name);
 	struct probe p = { 0 };
-	struct view view = { .inv = inv, .host = h, .vault = vault, .purge = purge, .run_id = "0", .destroying = destroying };
-	s->ops->ask(s, &view, &p);
+	s->ops->ask(s, view, &p);
 	AUTO_BUF struct buf b = { 0 };
 	buf_init(&b, 1 << 20);
 	for (size_t i = 0; i < p.questions.n; i++) {
@@ -85,11 +82,22 @@ static struct finding said(const struct recipe *r, const char *name, const struc
 	struct facts *f = NULL;
 	struct err e = { 0 };
 	cr_assert_eq(facts_parse(&p, b.data, b.len, &f, &e), 0, "%s", e.msg);
+	probe_clear(&p);
+	return f;
+}
+
+/* What the row says when the node answers so. */
+static struct finding said(const struct recipe *r, const char *name, const struct host *h, bool destroying,
+			   const struct purge *purge, const char *const (*v)[2])
+{
+	const struct step *s = row(r, name);
+	struct view view = { .inv = inv, .host = h, .vault = vault, .purge = purge, .run_id = "0", .destroying = destroying };
+	struct facts *f = answered(s, &view, v);
 	view.facts = f;
 	struct finding ret = { 0 };
+	struct err e = { 0 };
 	cr_assert_eq(s->ops->check(s, &view, &ret, &e), 0, "%s: %s", name, e.msg);
 	facts_free(f);
-	probe_clear(&p);
 	return ret;
 }
 
@@ -264,12 +272,22 @@ Test(findings, shared_unit)
 
 /* ---- the exporter: restarted only when something that it reads is younger than it */
 
-static void wanted(const struct step *s, const struct host *h, struct buf *ret)
+/* On a node where nothing is yet, but what answers says. */
+static void wanted_where(const struct step *s, const struct host *h, const char *const (*answers)[2], struct buf *ret)
 {
 	struct view v = { .inv = inv, .host = h, .vault = vault, .purge = &nothing, .run_id = "0" };
+	struct facts *f = answered(s, &v, answers);
 	struct err e = { 0 };
+	v.facts = f;
 	buf_init_secret(ret, 65536);
 	cr_assert_eq(file_wanted(s, &v, ret, &e), 0, "%s", e.msg);
+	facts_free(f);
+}
+
+static void wanted(const struct step *s, const struct host *h, struct buf *ret)
+{
+	static const char *const none[][2] = { { NULL, NULL } };
+	wanted_where(s, h, none, ret);
 }
 
 Test(findings, exporter_configuration_is_what_the_exporter_reads)
@@ -291,6 +309,15 @@ Test(findings, exporter_configuration_is_what_the_exporter_reads)
 	buf_clear(&b);
 	wanted(row(&recipe_exporter, "config"), WORKER, &b);
 	cr_expect_str_eq(b.data, "# managed by powerstack\ninterval: 10s\nweb:\n  listen-address: \":9102\"\n");
+	buf_clear(&b);
+	static const char *const node[][2] = { { "file:/usr/local/bin/k3s", "type=f\nmode=755" }, { NULL, NULL } };
+	wanted_where(row(&recipe_exporter, "config"), WORKER, node, &b);
+	cr_assert_eq(config_parse("exporter.yml", b.data, b.len, false, &table, &c, &e), 0, "%s\n%s", e.msg, b.data);
+	cr_expect_str_eq(c.kubelet.endpoint, "https://127.0.0.1:10250");
+	cr_expect_str_eq(c.kubelet.token_file, "/etc/powerstack/kubelet-token");
+	cr_expect_str_eq(c.kubelet.ca_file, "/var/lib/rancher/k3s/agent/server-ca.crt");
+	cr_expect_not(c.kubelet.insecure_skip_verify);
+	config_clear(&c);
 	buf_clear(&b);
 	wanted(row(&recipe_exporter, "unit"), WORKER, &b);
 	cr_expect(strstr(b.data, "\nWatchdogSec=100s\n"), "%s", b.data);
