@@ -442,6 +442,34 @@ const struct check check_b1_13 = {
 	"B1.13", "k3s", "deploy of k3s would change nothing", ROLE_ANY, 0, 0, plan_ask, b1_13_judge,
 };
 
+/* ---- X4 */
+
+static void api_url(const struct view *v, char *ret, size_t size)
+{
+	bool v6 = strchr(v->inv->api_endpoint, ':') != NULL;
+	snprintf(ret, size, "https://%s%s%s:%u/", v6 ? "[" : "", v->inv->api_endpoint, v6 ? "]" : "", v->inv->api_port);
+}
+
+static void x4_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	char url[400];
+	api_url(v, url, sizeof(url));
+	probe_ask(p, "cert", "%s", url);
+}
+
+static enum verdict x4_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	char url[400];
+	api_url(v, url, sizeof(url));
+	return check_certificate(v, url, why, size);
+}
+
+const struct check check_x4_k3s = {
+	"X4", "k3s", "the API server's certificate holds for another 30 days", ROLE_LOCAL, 0, 60, x4_ask, x4_judge,
+};
+
 /* ---- X5 */
 
 static void x5_ask(const struct check *c, const struct view *v, struct probe *p)

@@ -13,6 +13,7 @@
 #include "provision/checks/checks.h"
 #include "provision/cluster/objects.h"
 #include "provision/recipes/recipes.h"
+#include "provision/steps/cluster.h"
 
 #define WAIT_S 600	/* images, and what Prometheus reads again when it starts */
 #define VOLUMES "/api/v1/persistentvolumes"
@@ -213,6 +214,55 @@ static enum verdict b4_5_judge(const struct check *c, const struct view *v, char
 
 const struct check check_b4_5 = {
 	"B4.5", "monitoring", "Grafana shows its login page", ROLE_LOCAL, 0, WAIT_S, b4_5_ask, b4_5_judge,
+};
+
+/* ---- B4.6: asked once, for Grafana locks out whoever fails too often */
+
+/* The row that puts the admin into a Secret. */
+static const struct step *admin_row(void)
+{
+	for (size_t i = 0; i < recipe_monitoring.nsteps; i++)
+		if (recipe_monitoring.steps[i].ops == &kube_secret_ops)
+			return &recipe_monitoring.steps[i];
+	return NULL;
+}
+
+static const char *login(const struct view *v, char ret[400])
+{
+	const struct kube_secret_arg *a = admin_row()->arg;
+	snprintf(ret, 400, "%s/%s %s %u", a->ns(v->inv), a->name, v->host->internal_ip, v->inv->grafana_nodeport);
+	return ret;
+}
+
+static void b4_6_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	char about[400];
+	admin_row()->ops->ask(admin_row(), v, p);
+	probe_ask(p, "grafana", "%s", login(v, about));
+}
+
+static enum verdict b4_6_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	struct finding f = { 0 };
+	struct err e = { 0 };
+	char about[400];
+	if (admin_row()->ops->check(admin_row(), v, &f, &e) < 0)
+		return check_says(CHECK_FAIL, why, size, "%s", e.msg);
+	if (f.is != PRESENT)
+		return check_says(CHECK_FAIL, why, size, "%s", f.why);
+	const char *a = check_answer(v, "grafana", login(v, about), "does not answer", &bad, why, size);
+	if (!a)
+		return bad;
+	if (strncmp(a, "HTTP/1.", 7) != 0 || strncmp(a + 8, " 200", 4) != 0)
+		return check_says(CHECK_FAIL, why, size, "Grafana answers %.60s to its admin with the vault's password", a);
+	return check_says(CHECK_PASS, why, size, "the admin logs in with the vault's password");
+}
+
+const struct check check_b4_6 = {
+	"B4.6", "monitoring", "Grafana's admin logs in with the vault's password", ROLE_CONTROL, 0, 0, b4_6_ask, b4_6_judge,
 };
 
 /* ---- B4.7 */

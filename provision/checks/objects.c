@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the rows about the cluster share: reading the API's answers. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -44,6 +45,24 @@ enum verdict check_namespace(const struct view *v, const char *name, char *why, 
 		return bad;
 	const char *phase = obj_text(OBJ(o, "status", "phase"));
 	return check_says(strcmp(phase, "Active") == 0 ? CHECK_PASS : CHECK_FAIL, why, size, "namespace '%s' is %s", name, phase);
+}
+
+/* ---- certificates */
+
+#define DAY_S (24 * 3600)
+#define CERTIFICATE_DAYS 30
+
+enum verdict check_certificate(const struct view *v, const char *about, char *why, size_t size)
+{
+	enum verdict bad = CHECK_FAIL;
+	const char *a = check_answer(v, "cert", about, "shows no certificate", &bad, why, size);
+	if (!a)
+		return bad;
+	double left = difftime((time_t)strtoll(a, NULL, 10), time(NULL)) / DAY_S;
+	if (left < 0)
+		return check_says(CHECK_FAIL, why, size, "the certificate of %s ended %.0f days ago", about, -left);
+	return check_says(left > CERTIFICATE_DAYS ? CHECK_PASS : CHECK_FAIL, why, size,
+			  "the certificate of %s ends in %.0f days (limit %d)", about, left, CERTIFICATE_DAYS);
 }
 
 /* ---- pods */

@@ -207,6 +207,28 @@ const struct check check_b3_9 = {
 	"B3.9", "rancher", "and is connected to it", ROLE_LOCAL, 0, WAIT_S, ask_local_cluster, b3_9_judge,
 };
 
+/* ---- X4 */
+
+static void x4_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	char about[600];
+	page(v, "/", about, sizeof(about));
+	probe_ask(p, "cert", "%s", about);
+}
+
+static enum verdict x4_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	char about[600];
+	page(v, "/", about, sizeof(about));
+	return check_certificate(v, about, why, size);
+}
+
+const struct check check_x4_rancher = {
+	"X4", "rancher", "Rancher's certificate holds for another 30 days", ROLE_LOCAL, 0, 60, x4_ask, x4_judge,
+};
+
 /* ---- X7 */
 
 static const struct recipe *const recipes_of[] = { &recipe_cert_manager, &recipe_rancher, NULL };

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
@@ -100,17 +101,23 @@ static void ask_tcp(const char *question, const char *about, struct buf *out)
 }
 
 /* As ask_api. */
-static int ask_web(struct local *l, const char *question, const char *about, struct buf *out, struct err *e)
+static int ask_web(struct local *l, const char *question, const char *about, bool certificate, struct buf *out,
+		   struct err *e)
 {
 	AUTO_BUF struct buf answer;
 	char url[512] = "", address[300] = "";
+	int64_t expires = 0;
 	struct err why = { 0 };
 	buf_init(&answer, ANSWER_MAX);
 	if (sscanf(about, "%511s %299s", url, address) < 1) {
 		tell(out, '!', question, "it names no page");
 		return 0;
 	}
-	int rc = web_get(url, *address ? address : NULL, WEB_TIMEOUT_S, l->cancel, &answer, &why);
+	const char *at = *address ? address : NULL;
+	int rc = certificate ? web_expires(url, at, WEB_TIMEOUT_S, l->cancel, &expires, &why) :
+			       web_get(url, at, WEB_TIMEOUT_S, l->cancel, &answer, &why);
+	if (rc == 0 && certificate)
+		buf_addf(&answer, "%" PRId64, expires);
 	if (rc == -(int)ERR_INTERRUPTED) {
 		*e = why;
 		return rc;
@@ -134,7 +141,9 @@ static int local_run(struct session *s, const struct cmd *cmd, struct answer *re
 		if (strncmp(q, "api:", 4) == 0)
 			rc = ask_api(l, q, q + 4, &ret->out, e);
 		else if (strncmp(q, "web:", 4) == 0)
-			rc = ask_web(l, q, q + 4, &ret->out, e);
+			rc = ask_web(l, q, q + 4, false, &ret->out, e);
+		else if (strncmp(q, "cert:", 5) == 0)
+			rc = ask_web(l, q, q + 5, true, &ret->out, e);
 		else if (strncmp(q, "tcp:", 4) == 0)
 			ask_tcp(q, q + 4, &ret->out);
 		else

@@ -7,6 +7,7 @@
  *
  *	api	path			the body of GET path through the kubeconfig's context
  *	web	URL [address]		the status in digits, a newline, the body (web.h); by that address when it is given
+ *	cert	URL [address]		when the certificate shown there ends, in seconds since 1970
  *	tcp	address port		"open", "refused" or "filtered" (no answer within 3 s)
  */
 #include "inventory/inventory.h"

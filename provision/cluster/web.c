@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 
@@ -15,6 +16,9 @@
 struct visit {
 	struct buf body;
 	const struct cancel *cancel;
+	long status;
+	bool only_certificate;
+	int64_t expires;	/* 0: not told */
 };
 
 static void start_curl(void)
@@ -49,16 +53,26 @@ static int broken(const char *url, CURLcode rc, const char *detail, unsigned tim
 	return err_set(e, ERR_UNREACHABLE, "%s cannot be reached: %s", url, why);
 }
 
-int web_get(const char *url, const char *address, unsigned timeout_s, const struct cancel *cancel, struct buf *ret,
-	    struct err *e)
+/* What libcurl tells of the server's own certificate: "Expire date:Nov 26 16:10:51 2027 GMT". */
+static int64_t expires(CURL *c)
+{
+	struct curl_certinfo *info = NULL;
+	struct tm tm = { 0 };
+	if (curl_easy_getinfo(c, CURLINFO_CERTINFO, &info) != CURLE_OK || !info || info->num_of_certs < 1)
+		return 0;
+	for (const struct curl_slist *l = info->certinfo[0]; l; l = l->next)
+		if (strncmp(l->data, "Expire date:", 12) == 0 && strptime(l->data + 12, "%b %d %H:%M:%S %Y", &tm))
+			return timegm(&tm);
+	return 0;
+}
+
+static int visit(const char *url, const char *address, unsigned timeout_s, struct visit *v, struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	char detail[CURL_ERROR_SIZE] = "", to[300];
-	struct visit v = { .cancel = cancel };
-	long status = 0;
 	pthread_once(&once, start_curl);
 	CURL *c = curl_easy_init();
-	/* "": every host and port goes to that address, with the port as it is */
+	/* every host and port goes to that address, with the port as it is */
 	bool v6 = address && strchr(address, ':');
 	snprintf(to, sizeof(to), "::%s%s%s:", v6 ? "[" : "", address ? address : "", v6 ? "]" : "");
 	struct curl_slist *by = address ? curl_slist_append(NULL, to) : NULL;
@@ -67,7 +81,7 @@ int web_get(const char *url, const char *address, unsigned timeout_s, const stru
 		curl_slist_free_all(by);
 		return err_set(e, ERR_MEMORY, "out of memory");
 	}
-	buf_init(&v.body, BODY_MAX + 1);
+	buf_init(&v->body, BODY_MAX + 1);
 	CURLcode rc = CURLE_OK;
 #define SET(option, value)                                       \
 	do {                                                     \
@@ -81,28 +95,52 @@ int web_get(const char *url, const char *address, unsigned timeout_s, const stru
 	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_SSL_VERIFYPEER, 0L);
 	SET(CURLOPT_SSL_VERIFYHOST, 0L);
-	SET(CURLOPT_FOLLOWLOCATION, 1L);
+	SET(CURLOPT_CERTINFO, v->only_certificate ? 1L : 0L);
+	SET(CURLOPT_NOBODY, v->only_certificate ? 1L : 0L);
+	SET(CURLOPT_FOLLOWLOCATION, v->only_certificate ? 0L : 1L);
 	SET(CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 	SET(CURLOPT_CONNECT_TO, by);
 	SET(CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
 	SET(CURLOPT_TIMEOUT, (long)timeout_s);
 	SET(CURLOPT_WRITEFUNCTION, add_body);
-	SET(CURLOPT_WRITEDATA, &v);
+	SET(CURLOPT_WRITEDATA, v);
 	SET(CURLOPT_NOPROGRESS, 0L);
 	SET(CURLOPT_XFERINFOFUNCTION, look_for_cancel);
-	SET(CURLOPT_XFERINFODATA, &v);
+	SET(CURLOPT_XFERINFODATA, v);
 	SET(CURLOPT_ERRORBUFFER, detail);
 	SET(CURLOPT_USERAGENT, "powerstack/" POWERSTACK_VERSION);
 #undef SET
 	if (rc == CURLE_OK)
 		rc = curl_easy_perform(c);
 	if (rc == CURLE_OK)
-		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &v->status);
+	v->expires = v->only_certificate ? expires(c) : 0;
 	curl_easy_cleanup(c);
 	curl_slist_free_all(by);
-	int done = rc == CURLE_OK ? 0 : broken(url, rc, detail, timeout_s, e);
-	if (done == 0 && (buf_addf(ret, "%ld\n", status) < 0 || buf_add(ret, buf_str(&v.body), v.body.len) < 0))
-		done = err_set(e, ERR_MEMORY, "out of memory");
+	/* who has shown a certificate may close the door then */
+	return rc == CURLE_OK || v->expires ? 0 : broken(url, rc, detail, timeout_s, e);
+}
+
+int web_get(const char *url, const char *address, unsigned timeout_s, const struct cancel *cancel, struct buf *ret,
+	    struct err *e)
+{
+	struct visit v = { .cancel = cancel };
+	int rc = visit(url, address, timeout_s, &v, e);
+	if (rc == 0 && (buf_addf(ret, "%ld\n", v.status) < 0 || buf_add(ret, buf_str(&v.body), v.body.len) < 0))
+		rc = err_set(e, ERR_MEMORY, "out of memory");
 	buf_clear(&v.body);
-	return done;
+	return rc;
+}
+
+int web_expires(const char *url, const char *address, unsigned timeout_s, const struct cancel *cancel, int64_t *ret,
+		struct err *e)
+{
+	struct visit v = { .cancel = cancel, .only_certificate = true };
+	int rc = visit(url, address, timeout_s, &v, e);
+	buf_clear(&v.body);
+	if (rc == 0 && !v.expires)
+		return err_set(e, ERR_FAILED, "%s shows no certificate", url);
+	if (rc == 0)
+		*ret = v.expires;
+	return rc;
 }

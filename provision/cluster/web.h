@@ -5,6 +5,8 @@
  * A page as a visitor sees it, over http or https. Nothing secret is sent, and what comes back is believed no more than a
  * visitor's own eyes: certificates are not checked, for an application's own authority is nobody's but its own.
  */
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "provision/remote/session.h"
@@ -14,5 +16,9 @@
  * -ERR_UNREACHABLE, -ERR_TIMEOUT, -ERR_INTERRUPTED, -ERR_FAILED: too many redirects. */
 int web_get(const char *url, const char *address, unsigned timeout_s, const struct cancel *cancel, struct buf *ret,
 	    struct err *e);
+
+/* *ret: when the certificate that the server at an https url shows ends, in seconds since 1970. Else as web_get. */
+int web_expires(const char *url, const char *address, unsigned timeout_s, const struct cancel *cancel, int64_t *ret,
+		struct err *e);
 
 #endif

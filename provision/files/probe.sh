@@ -37,6 +37,7 @@
 #                                    without K3s or without the file
 # secret      namespace/name         data: sha256 of its data, as the API has it; in_grafana (yes, no)
 # live kinds of verify:
+# grafana     namespace/name address port   how Grafana answers to whom that Secret names: the status line of GET /api/org
 # clock-offset -                     source offset_ns or offset_max_ns, synced
 # fstab-check -                      "clean", or what findmnt --verify says
 # nfs-write   runid:node:path        "written" and ms=; creates path/.powerstack-verify-runid-node, never overwrites
@@ -285,6 +286,33 @@ kubelet_one() { # QUESTION FILE
 	p=${1#*:}
 	if kubelet_takes "${p##*:}" "${p%:*}" "$2.config"; then yes "$1" yes; else yes "$1" "$v"; fi
 }
+# Who logs in is read from stdin: nothing secret is an argument of a process.
+# shellcheck disable=SC2016
+grafana_get='read -r auth
+exec 3<>"/dev/tcp/$1/$2"
+printf "GET /api/org HTTP/1.0\r\nHost: localhost\r\nAuthorization: Basic %s\r\n\r\n" "$auth" >&3
+read -r answer <&3
+printf "%s\n" "${answer%?}"'
+grafana_one() { # QUESTION FILE
+	p=${1#*:}
+	at=${p#* }
+	p=${p%% *}
+	if ! v=$(k3s_get "$files" "/api/v1/namespaces/${p%/*}/secrets/${p#*/}" 2>"$2.said"); then
+		v=$(tail -n 1 "$2.said")
+		unknown "$1" "${v:-the API server does not answer}"
+		return 0
+	fi
+	user=${v#*'"admin-user":"'} password=${v#*'"admin-password":"'}
+	v=$(printf '%s:%s' "$(printf '%s' "${user%%\"*}" | base64 -d)" "$(printf '%s' "${password%%\"*}" | base64 -d)" | base64 -w 0)
+	rc=0
+	v=$(printf '%s\n' "$v" | timeout -k 1 10 bash -euc "$grafana_get" powerstack "${at% *}" "${at#* }" 2>"$2.said") || rc=$?
+	if [ $rc = 0 ]; then
+		yes "$1" "$v"
+	else
+		v=$(tail -n 1 "$2.said")
+		unknown "$1" "${v:-no answer within 10 s}"
+	fi
+}
 apis() {
 	work=
 	trap '[ -z "$work" ] || rm -rf -- "$work"' EXIT
@@ -294,7 +322,7 @@ apis() {
 	n=0
 	for q; do
 		case $q in
-		api:* | secret:*) p=$admin ;;
+		api:* | secret:* | grafana:*) p=$admin ;;
 		kubelet:*) p=${q##*:} ;;
 		*) continue ;;
 		esac
@@ -306,6 +334,7 @@ apis() {
 		n=$((n + 1))
 		case $q in
 		kubelet:*) kubelet_one "$q" "$work/$n" >"$work/$n" & ;;
+		grafana:*) grafana_one "$q" "$work/$n" >"$work/$n" & ;;
 		*) api_one "$q" "$work/$n" >"$work/$n" & ;;
 		esac
 	done
@@ -780,7 +809,7 @@ look() {
 	for q; do
 		case $q in
 		host:* | addr:* | iface:* | node:* | file:* | text:* | dir:* | record:* | records:* | sysctl:* | unit:* | pkg:* | mount:* | fstab:*) ;;
-		api:* | secret:* | kubelet:* | free:* | exports:* | listen:* | firewall:* | clock:* | blk:*) ;;
+		api:* | secret:* | kubelet:* | grafana:* | free:* | exports:* | listen:* | firewall:* | clock:* | blk:*) ;;
 		clock-offset:* | fstab-check:* | nfs-write:* | nfs-read:* | nfs-delete:* | statfs:* | nfsd:* | journal:* | reach:*) ;;
 		http:* | pressure:* | btrfs:* | zones:* | ps:*) ;;
 		*) unknown "$q" 'no such kind' ;;
@@ -789,7 +818,7 @@ look() {
 }
 # The API server's answers take as long as all the rest: they are asked for beside it.
 case " $*" in
-*' node:'* | *' api:'* | *' secret:'* | *' kubelet:'*) apis "$@" | { look "$@" </dev/null; cat; } ;;
+*' node:'* | *' api:'* | *' secret:'* | *' kubelet:'* | *' grafana:'*) apis "$@" | { look "$@" </dev/null; cat; } ;;
 *) look "$@" ;;
 esac
 yes probe complete

@@ -168,6 +168,34 @@ is "$(xmllint --xpath 'string(/testsuites/testsuite/@name)' "$work/junit.xml")" 
 run verify B2.1 --strict
 like "$out" '^B2.1 +ho1 +failed' 'verify CHECK runs that check'
 is "$(grep -c '^[BSX][0-9]' "$work/out")" 1 'and no other'
+
+# ---- verify of a certificate, of a server that is there
+served() { # served DAYS: sets server and the inventory's api_port
+	: >"$work/s_server"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$1" -subj /CN=api -keyout "$work/key.pem" \
+		-out "$work/cert.pem" 2>/dev/null
+	openssl s_server -accept 127.0.0.1:0 -cert "$work/cert.pem" -key "$work/key.pem" -www >"$work/s_server" 2>&1 </dev/null &
+	server=$!
+	for _ in $(seq 200); do
+		port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$work/s_server")
+		[ -z "$port" ] || break
+		sleep 0.05
+	done
+	sed "s/^  vars:/&\n    api_endpoint: 127.0.0.1\n    api_port: $port/" inventory.yml >certificate.yml
+}
+for days in 10 400; do
+	served $days
+	run -i certificate.yml verify X4 --strict --json
+	is "$(jq -r '.checks[0] | "\(.id) \(.status)"' "$work/out")" "X4 $([ $days = 10 ] && echo failed || echo passed)" \
+		"a certificate for $days days"
+	like "$(jq -r '.checks[0].evidence' "$work/out")" "127.0.0.1:$port/ ends in ($days|$((days - 1))) days" 'with how long it holds'
+	kill $server
+	wait $server 2>/dev/null
+done
+run -i certificate.yml verify X4 --strict --json
+like "$(jq -r '.checks[0].evidence' "$work/out")" 'cannot be reached' 'a server that is gone is told'
+rm certificate.yml
+
 run deploy --log-dir /proc/none
 like "$err" '--log-dir' 'a log that cannot be created names --log-dir'
 is "$rc" 1 'and nothing is done without a log'

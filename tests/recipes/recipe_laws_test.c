@@ -446,17 +446,16 @@ static enum verdict verdict_of(struct fake_net *net, const char *id, char *why, 
 	return worst;
 }
 
-/* X7 asks the rows of the releases, on the control node. */
-static enum verdict releases_verdict(struct fake_net *net, char *why, size_t size)
+/* X7 asks the rows of the releases, B4.6 the one of the admin, on the control node. */
+static const struct check *const release_checks[] = { &check_x7_rancher, &check_x7_monitoring, NULL };
+static const struct check *const login_checks[] = { &check_b4_6, NULL };
+static enum verdict verdict_at_control(struct fake_net *net, const struct check *const *which, char *why, size_t size)
 {
 	struct verify_report report = { 0 };
 	struct err e = { 0 };
-	static const struct check *const release_checks[] = { &check_x7_rancher, &check_x7_monitoring, NULL };
-	const struct run_options o = { .open = fake_open, .open_ctx = net, .artifacts = artifacts, .once = true,
-				       .checks = release_checks };
+	const struct run_options o = { .open = fake_open, .open_ctx = net, .artifacts = artifacts, .once = true, .checks = which };
 	enum verdict worst = CHECK_PASS;
 	cr_assert_eq(provision_verify(inv, vault, &o, &report, &e), 0, "%s", e.msg);
-	cr_assert_eq(report.n, 2);
 	for (size_t i = 0; i < report.n; i++) {
 		if (report.rows[i].verdict == CHECK_PASS)
 			continue;
@@ -474,21 +473,45 @@ Test(recipe_laws, verify_tells_of_releases)
 	struct err e = { 0 };
 	char why[600] = "", key[] = "monitoring/monitoring", changed[200];
 	const struct run_options o = { .open = fake_open, .open_ctx = net, .artifacts = artifacts, .parts = app_parts };
-	cr_assert_eq(releases_verdict(net, why, sizeof(why)), CHECK_FAIL);
+	cr_assert_eq(verdict_at_control(net, release_checks, why, sizeof(why)), CHECK_FAIL);
 	cr_assert_not_null(strstr(why, "there is no release 'monitoring'"), "%s", why);
 	cr_assert_eq(provision_run(WALK_DEPLOY, inv, vault, &o, &report, &e), 0, "%s", e.msg);
 	report_clear(&report);
-	cr_assert_eq(releases_verdict(net, why, sizeof(why)), CHECK_PASS, "%s", why);
+	cr_assert_eq(verdict_at_control(net, release_checks, why, sizeof(why)), CHECK_PASS, "%s", why);
 	struct fake_host *ho1 = fake_net_host(net, "ho1");
 	snprintf(changed, sizeof(changed), "%s", fake_get(ho1, "helm", key));
 	fake_set(ho1, "helm", key, "2 pending-upgrade 0123 no");
-	cr_assert_eq(releases_verdict(net, why, sizeof(why)), CHECK_FAIL);
+	cr_assert_eq(verdict_at_control(net, release_checks, why, sizeof(why)), CHECK_FAIL);
 	cr_assert_not_null(strstr(why, "revision 2 of 'monitoring' is pending-upgrade"), "%s", why);
 	fake_set(ho1, "helm", key, "2 deployed 0123 yes");
-	cr_assert_eq(releases_verdict(net, why, sizeof(why)), CHECK_FAIL);
+	cr_assert_eq(verdict_at_control(net, release_checks, why, sizeof(why)), CHECK_FAIL);
 	cr_assert_not_null(strstr(why, "another configuration"), "%s", why);
 	fake_set(ho1, "helm", key, changed);
-	cr_assert_eq(releases_verdict(net, why, sizeof(why)), CHECK_PASS, "%s", why);
+	cr_assert_eq(verdict_at_control(net, release_checks, why, sizeof(why)), CHECK_PASS, "%s", why);
+	fake_net_free(net);
+}
+
+Test(recipe_laws, verify_logs_in_to_grafana)
+{
+	struct fake_net *net = with_cluster(NULL);
+	struct fake_host *ho1 = fake_net_host(net, "ho1");
+	struct report report = { 0 };
+	struct err e = { 0 };
+	char why[600] = "", question[] = "grafana:monitoring/monitoring-grafana-admin 192.168.0.104 30003";
+	const struct run_options o = { .open = fake_open, .open_ctx = net, .artifacts = artifacts, .parts = app_parts };
+	fake_set(ho1, "answer", question, "HTTP/1.0 200 OK");
+	cr_assert_eq(verdict_at_control(net, login_checks, why, sizeof(why)), CHECK_FAIL);
+	cr_assert_not_null(strstr(why, "there is no Secret"), "%s", why);
+	cr_assert_eq(provision_run(WALK_DEPLOY, inv, vault, &o, &report, &e), 0, "%s", e.msg);
+	report_clear(&report);
+	cr_assert_eq(verdict_at_control(net, login_checks, why, sizeof(why)), CHECK_PASS, "%s", why);
+	fake_set(ho1, "answer", question, "HTTP/1.0 401 Unauthorized");
+	cr_assert_eq(verdict_at_control(net, login_checks, why, sizeof(why)), CHECK_FAIL);
+	cr_assert_not_null(strstr(why, "401 Unauthorized to its admin"), "%s", why);
+	fake_set(ho1, "answer", question, "HTTP/1.0 200 OK");
+	fake_set(ho1, "kube-secret", "monitoring/monitoring-grafana-admin", "another");
+	cr_assert_eq(verdict_at_control(net, login_checks, why, sizeof(why)), CHECK_FAIL);
+	cr_assert_not_null(strstr(why, "another content"), "%s", why);
 	fake_net_free(net);
 }
 

@@ -649,6 +649,58 @@ level=info msg=listening
 mv "$tmp/systemctl" "$tmp/bin/systemctl"
 rm "$tmp/bin/journalctl"
 
+# ---- Grafana's login: what is in the Secret goes to Grafana, and into no process' arguments
+cp /usr/local/bin/k3s "$tmp/k3s.kept"
+cat >/usr/local/bin/k3s <<'SHIM'
+#!/bin/sh
+case "$*" in *' get --raw /api/v1/namespaces/mon/secrets/admin') ;; *) echo 'Error from server (NotFound): no' >&2; exit 1 ;; esac
+cat <<JSON
+{"metadata":{"managedFields":[{"fieldsV1":{"f:data":{"f:admin-user":{},"f:admin-password":{}}}}]},
+"data":{"admin-password":"$(printf 'pl"anted p:w %%s' | base64 -w 0)","admin-user":"$(printf admin | base64 -w 0)"}}
+JSON
+SHIM
+mkdir -p /etc/rancher/k3s
+touch /etc/rancher/k3s/k3s.yaml
+cat >"$tmp/grafana.py" <<'PY'
+import base64, os, socket, sys
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen(4)
+print(s.getsockname()[1], flush=True)
+want = b"Basic " + base64.b64encode(sys.stdin.buffer.read())
+while True:
+    c, _ = s.accept()
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += c.recv(4096)
+    known = b"\r\nAuthorization: " + want + b"\r\n" in data and data.startswith(b"GET /api/org ")
+    c.sendall(b"HTTP/1.0 200 OK\r\n\r\n{}" if known else b"HTTP/1.0 401 Unauthorized\r\n\r\n{}")
+    c.close()
+PY
+grafana() { # grafana USER:PASSWORD: one that knows them; sets port and server
+	rm -f "$tmp/port"
+	printf '%s' "$1" | python3 "$tmp/grafana.py" >"$tmp/port" &
+	server=$!
+	for _ in $(seq 200); do [ ! -s "$tmp/port" ] || break; sleep 0.05; done
+	port=$(cat "$tmp/port")
+}
+grafana 'admin:pl"anted p:w %s'
+is "$(probe "grafana:mon/admin 127.0.0.1 $port" | head -1)" "=grafana:mon/admin 127.0.0.1 $port=HTTP/1.0 200 OK" 'who is known logs in'
+strace -f -qq -e trace=execve -s 4000 -o "$tmp/strace" dash -euc "$(cat out/release/provision/files/probe.sh)" powerstack \
+	"grafana:mon/admin 127.0.0.1 $port" >/dev/null 2>&1
+is "$(grep -cF -e 'anted p' -e "$(printf 'admin:pl"anted p:w %%s' | base64 -w 0)" -e "$(printf 'pl"anted p:w %%s' | base64 -w 0)" "$tmp/strace")" 0 \
+	'and no process has the password as an argument'
+kill $server
+wait $server 2>/dev/null
+grafana 'admin:other'
+is "$(probe "grafana:mon/admin 127.0.0.1 $port" | head -1)" "=grafana:mon/admin 127.0.0.1 $port=HTTP/1.0 401 Unauthorized" 'who is not, does not'
+kill $server
+wait $server 2>/dev/null
+like "$(probe "grafana:mon/admin 127.0.0.1 $port" | head -1)" "^!grafana:mon/admin 127.0.0.1 $port=.*refused" 'a Grafana that is not there is told'
+like "$(probe "grafana:mon/none 127.0.0.1 $port" | head -1)" '^!grafana:mon/none .*NotFound' 'and a Secret that is not'
+cp "$tmp/k3s.kept" /usr/local/bin/k3s
+rm -rf /etc/rancher/k3s/k3s.yaml
+
 # ---- K3s: which release the binary is
 run k3s-release 1111 v1
 run k3s-release 2222 v2
