@@ -60,6 +60,8 @@ static enum verdict s2_judge(const struct check *c, const struct view *v, char *
 	char line[256], about[64] = "powerstack_exporter_source_up{source=\"redfish\"}";
 	if (!v->host->bmc_ip)
 		return check_says(CHECK_SKIP, why, size, "the inventory names no BMC_ip for it");
+	if (!v->host->bmc_user.entry || !v->host->bmc_password.entry)
+		return check_says(CHECK_SKIP, why, size, "the inventory has no user and password for %s", v->host->bmc_ip);
 	const char *page = page_of(v, &bad, why, size);
 	if (!page)
 		return bad;

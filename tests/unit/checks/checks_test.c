@@ -171,7 +171,8 @@ static const struct answer_row well[] = {
 };
 
 static const struct host hosts[] = {
-	{ .name = "c", .node_name = "c", .arch = "amd64", .roles = ROLE_SERVER | ROLE_CONTROL, .internal_ip = "192.168.0.1", .external_ip = "160.85.30.104", .bmc_ip = "160.85.30.101", .disk = "/dev/disk/by-id/d" },
+	{ .name = "c", .node_name = "c", .arch = "amd64", .roles = ROLE_SERVER | ROLE_CONTROL, .internal_ip = "192.168.0.1", .external_ip = "160.85.30.104", .bmc_ip = "160.85.30.101", .bmc_user = { "user" },
+	  .bmc_password = { "password" }, .disk = "/dev/disk/by-id/d" },
 	{ .name = "w", .node_name = "w", .arch = "amd64", .roles = ROLE_AGENT, .internal_ip = "192.168.0.2" },
 };
 static const struct inventory inv = {
@@ -472,6 +473,11 @@ Test(checks, what_a_machine_does_not_have_is_skipped)
 	cr_assert_eq(judge(&check_s4, rows, 1, NULL, why, sizeof(why)), CHECK_SKIP, "%s", why);
 	cr_assert_eq(check_s2.judge(&check_s2, &v, why, sizeof(why)), CHECK_SKIP, "%s", why);
 	cr_assert_not_null(strstr(why, "no BMC_ip"), "%s", why);
+	struct host unknown = hosts[0];
+	unknown.bmc_password.entry = NULL;
+	v.host = &unknown;
+	cr_assert_eq(check_s2.judge(&check_s2, &v, why, sizeof(why)), CHECK_SKIP, "%s", why);
+	cr_assert_not_null(strstr(why, "no user and password"), "%s", why);
 }
 
 Test(checks, a_vault_entry_in_the_process_list_is_found)
