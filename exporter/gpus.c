@@ -344,7 +344,7 @@ static int take_device(struct gpus *g, const struct line *l, struct err *e)
 				g->users[kept++] = g->users[i];
 		}
 		g->nusers = kept;
-		*d = (struct gpu){ .there = true };
+		*d = (struct gpu){ .there = true, .busy_unknown = true };
 		memcpy(d->uuid, l->text, len);
 	}
 	d->there = true;

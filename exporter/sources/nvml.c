@@ -18,7 +18,8 @@
 /* It tells twice a second; but to wake GPUs that nobody used takes seconds for each. */
 #define SILENCE_NS (60 * SECOND_NS)
 #define LATE_NS (4 * SECOND_NS)
-#define LOST_NS (60 * SECOND_NS)
+/* Longer than a hang is borne and the pause before another start: what was drawn meanwhile was counted. */
+#define LOST_NS (300 * SECOND_NS)
 
 struct nvml {
 	struct source *source;

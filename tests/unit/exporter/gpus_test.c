@@ -121,6 +121,7 @@ Test(gpus, energy_counts_and_processes_have_their_part_of_the_time)
 	cr_assert(news(0, &m));
 	cr_expect_eq(m.uj, 5000000);
 	cr_expect_eq(m.at_ns, 10 * SECOND);
+	cr_expect(m.busy_unknown, "nothing is known of the time before");
 	cr_assert(gpus_take(&g, 0, &m));
 	cr_expect_eq(m.at_ns, 10 * SECOND, "as long as there is no other");
 	lines(ROUND("500", "energy 0 5100\nutil 0 90\nseen 0 2000000 2400000\nbusy 0 7 60\nbusy 0 8 30\n"));
