@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/fuse.h"
 
+#include <math.h>
+
 #define MEMORY_S 1800.0
 #define OFF_MEMORY_S 60.0
-#define READING_MOST_S 60.0
 /* A slope needs parts that moved by so many watts (standard deviation); until then, and never outside of these
  * bounds: what a part draws more the whole draws more, and a supply that wastes a half does not exist. */
 #define LEAST_SPREAD_W 1.0
 #define SLOPE_LEAST 1.0
 #define SLOPE_MOST 1.5
+/* BMCs tell whole watts: parts that moved by more than this move the whole as well. */
+#define MOVED_W 2.0
+#define OLD_MOST_S 60.0
+
+bool fuse_is_old(struct fuse *f, double parts_w, double whole_w, double seconds)
+{
+	if (f->seconds <= 0 || whole_w < f->last_whole_w || whole_w > f->last_whole_w)
+		return false;
+	f->since_s += seconds;
+	return fabs(parts_w - f->last_parts_w) > MOVED_W && f->since_s < OLD_MOST_S;
+}
 
 void fuse_learn(struct fuse *f, double parts_w, double whole_w, double seconds)
 {
-	seconds = seconds < READING_MOST_S ? seconds : READING_MOST_S;
 	double part = seconds > 0 ? seconds / (f->seconds + seconds) : 1;
 
 	f->x += (parts_w - f->x) * part;
@@ -28,16 +39,14 @@ void fuse_learn(struct fuse *f, double parts_w, double whole_w, double seconds)
 	double off = whole_w - f->rest_w - f->slope * parts_w;
 
 	f->off_w += (off - f->off_w) * (seconds / (seconds + OFF_MEMORY_S));
-}
-
-bool fuse_knows(const struct fuse *f)
-{
-	return f->seconds > 0;
+	f->last_parts_w = parts_w;
+	f->last_whole_w = whole_w;
+	f->since_s = 0;
 }
 
 bool fuse_whole(const struct fuse *f, double parts_w, double *ret_w)
 {
-	if (!fuse_knows(f))
+	if (f->seconds <= 0)
 		return false;
 	double w = f->rest_w + f->slope * parts_w + f->off_w;
 

@@ -9,6 +9,9 @@
  * and one that ended to whoever runs then. So each reading is set beside the parts' power at its own time:
  * whole = rest + slope * parts, slowly forgotten least squares; the slope is what power supplies and fans add to
  * it. Between readings the whole follows its parts along that line, moved to where the last readings were.
+ *
+ * A BMC measures in its own time, often once a minute, and says what it had until then: such an answer is no
+ * reading of now (fuse_is_old).
  */
 #include <stdbool.h>
 
@@ -17,13 +20,15 @@ struct fuse {
 	double x, y, xx, xy;	    /* means: parts, whole, products */
 	double off_w;		    /* how far the last readings were from the line */
 	double slope, rest_w;
+	double last_parts_w, last_whole_w; /* of the reading that counted last */
+	double since_s;		    /* how long the whole has been told like that */
 };
 
-/* A reading of the whole, and the power of its parts at that time; seconds since the one before, of which a minute
- * counts: a meter may be slow, and a value that stayed for an hour is not truer for it. */
+/* Is this answer, that long after the one before, an old reading? The whole is told as before though its parts
+ * have moved; after a minute it is believed. To be asked once for each answer. */
+bool fuse_is_old(struct fuse *f, double parts_w, double whole_w, double seconds);
+/* A reading of the whole, and the power of its parts at that time; seconds since the one before. */
 void fuse_learn(struct fuse *f, double parts_w, double whole_w, double seconds);
-/* Has there been a reading? */
-bool fuse_knows(const struct fuse *f);
 /* The whole's power while its parts draw this. false: no reading yet. */
 bool fuse_whole(const struct fuse *f, double parts_w, double *ret_w);
 

@@ -4,7 +4,7 @@
 /* Counts the last value up to `to`, at most as long as it may be held. */
 static void count(struct integral *i, uint64_t to, uint64_t hold_ns)
 {
-	uint64_t end = i->heard_ns + hold_ns;
+	uint64_t end = i->told_ns + hold_ns;
 
 	if (to > end)
 		to = end;
@@ -28,22 +28,12 @@ void integral_take(struct integral *i, uint64_t uw, uint64_t at_ns, uint64_t hol
 	}
 	i->told = true;
 	i->uw = uw;
-	i->told_ns = i->heard_ns = at_ns;
-}
-
-void integral_hear(struct integral *i, uint64_t uw, uint64_t at_ns, uint64_t hold_ns)
-{
-	bool same = i->told && uw == i->uw && at_ns <= i->heard_ns + hold_ns;
-	uint64_t first = i->told_ns;
-
-	integral_take(i, uw, at_ns, hold_ns);
-	if (same)
-		i->told_ns = first;
+	i->told_ns = at_ns;
 }
 
 bool integral_mark(struct integral *i, uint64_t now_ns, uint64_t hold_ns, struct zone_mark *ret)
 {
-	if (!i->told || now_ns > i->heard_ns + hold_ns)
+	if (!i->told || now_ns > i->told_ns + hold_ns)
 		return false;
 	count(i, now_ns, hold_ns);
 	*ret = (struct zone_mark){ .anew = i->anew, .uj = i->uj, .at_ns = now_ns, .told_ns = i->told_ns,

@@ -15,17 +15,13 @@
 struct integral {
 	bool told;		  /* was there ever a reading? */
 	bool anew;		  /* begun anew since the last mark */
-	uint64_t uw, told_ns;	  /* the last reading and when it came first */
-	uint64_t heard_ns;	  /* when the meter last answered */
+	uint64_t uw, told_ns;	  /* the last reading and when it came */
 	uint64_t uj, upto_ns;	  /* counted up to here */
 	uint64_t rest;		  /* uW * ns not yet a whole uJ */
 };
 
 /* Takes in a reading. at_ns: now, on the clock of ticks; not before an earlier call's time. */
 void integral_take(struct integral *i, uint64_t uw, uint64_t at_ns, uint64_t hold_ns);
-/* Takes in an answer of a meter that measures more seldom than it is asked: the reading that it had before is
- * no new one. It holds on, but its mark keeps the time when it came first. After a silence it is new. */
-void integral_hear(struct integral *i, uint64_t uw, uint64_t at_ns, uint64_t hold_ns);
 /* Counts up to now and fills *ret but for the zone. false, with *ret untouched: nothing is known. */
 bool integral_mark(struct integral *i, uint64_t now_ns, uint64_t hold_ns, struct zone_mark *ret);
 

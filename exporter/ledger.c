@@ -344,19 +344,18 @@ static void fuse_step(struct ledger *l, struct step *s, double parts_w, bool kno
 {
 	const struct zone_mark *m = s->mark;
 	struct fuse *f = &l->fuses[m->zone];
-	uint64_t every_ns = l->told_every_ns[m->zone], age_ns = m->at_ns - m->told_ns;
+	uint64_t every_ns = l->told_every_ns[m->zone];
 	double seconds = (double)s->ns / 1e9, watts = 0;
 
 	if (m->told_ns == 0 || !known || s->first || s->doubt || s->ns == 0)
 		return;
-	bool fresh = m->told_ns != l->zones[m->zone].last.told_ns && age_ns <= s->ns;
+	double whole_w = (double)m->told_uw / 1e6;
+	double every = every_ns > 0 ? (double)every_ns / 1e9 : seconds;
+	bool answer = m->told_ns != l->zones[m->zone].last.told_ns && m->told_ns + s->ns >= m->at_ns;
 
-	/* The first reading came with the first mark, when nothing was known of its parts: what they draw right
-	 * after it stands for that. */
-	if (fresh || (!fuse_knows(f) && age_ns <= 2 * s->ns))
-		fuse_learn(f, parts_w, (double)m->told_uw / 1e6, every_ns > 0 ? (double)every_ns / 1e9 : seconds);
-	/* One that has not told for long is slow, whether or not it has told twice. */
-	if ((every_ns > 2 * s->ns || age_ns > 2 * s->ns) && fuse_whole(f, parts_w, &watts))
+	if (answer && !fuse_is_old(f, parts_w, whole_w, every))
+		fuse_learn(f, parts_w, whole_w, every);
+	if (every_ns > 2 * s->ns && fuse_whole(f, parts_w, &watts))
 		s->uj = (uint64_t)(watts * seconds * 1e6);
 }
 

@@ -57,7 +57,7 @@ struct zone_mark {
 	bool anew; /* says nothing about the time since the zone's mark before */
 	uint64_t uj, wraps_at_uj, at_ns;
 	uint64_t idle_uj; /* of uj, for a zone that knows; such a counter does not wrap */
-	uint64_t told_ns, told_uw; /* of a meter that tells power: its last reading, and when it came first; else 0 */
+	uint64_t told_ns, told_uw; /* of a meter that tells power: its last reading, and when; else 0 */
 	uint64_t busy_ns; /* of a zone that tells it: time it was busy, ever */
 	bool busy_unknown; /* but not for the time since the zone's mark before */
 };

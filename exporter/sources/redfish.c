@@ -7,9 +7,6 @@
  *
  * A chassis inside another one that tells its power is left out: it would count twice. A value holds
  * for three intervals at most.
- *
- * A BMC measures in its own time, often once a minute, and none of the three says when. So a value that it had
- * before is no reading of now: it holds on, but nothing is learnt from it (fuse.h).
  */
 #include <event2/event.h>
 #include <limits.h>
@@ -155,7 +152,7 @@ static int take_power(struct redfish *r, const struct answer *a, struct err *e)
 		next_power(r);
 		return 0;
 	}
-	integral_hear(&c->energy, r->sum_uw, tick_now_ns(), hold_ns(r));
+	integral_take(&c->energy, r->sum_uw, tick_now_ns(), hold_ns(r));
 	leave_chassis(r);
 	return 0;
 }

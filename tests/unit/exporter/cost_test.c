@@ -106,6 +106,21 @@ Test(fuse, the_whole_follows_its_parts_between_readings)
 }
 
 /* One reading is something to go by; what the parts draw more the whole draws more. */
+/* An old value says nothing of parts that have moved since; after a minute it is no old one. */
+Test(fuse, an_answer_that_the_parts_contradict_is_an_old_reading)
+{
+	struct fuse f = { 0 };
+
+	cr_assert_not(fuse_is_old(&f, 40, 100, 10), "there was none before");
+	fuse_learn(&f, 40, 100, 10);
+	cr_assert_not(fuse_is_old(&f, 41, 100, 10), "the parts are as they were");
+	fuse_learn(&f, 41, 100, 10);
+	for (int i = 1; i < 6; i++)
+		cr_assert(fuse_is_old(&f, 70, 100, 10), "after %d0 s", i);
+	cr_assert_not(fuse_is_old(&f, 70, 100, 10), "after a minute");
+	cr_assert_not(fuse_is_old(&f, 70, 131, 10), "another value is new");
+}
+
 Test(fuse, a_first_reading_is_held_and_moved_with_the_parts)
 {
 	struct fuse f = { 0 };

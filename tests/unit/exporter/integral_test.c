@@ -38,24 +38,6 @@ Test(integral, silence_is_unknown_and_not_zero)
 	cr_assert_eq(m.uj, 3000000 + 1000000);
 }
 
-/* A slow meter that is asked often: it is there, but its value is no reading of now. */
-Test(integral, what_was_told_before_is_no_new_reading)
-{
-	struct integral i = { 0 };
-	struct zone_mark m = { 0 };
-
-	integral_hear(&i, 100000000, SECOND, HOLD);
-	cr_assert(integral_mark(&i, SECOND, HOLD, &m) && m.anew && m.told_ns == SECOND);
-	integral_hear(&i, 100000000, 3 * SECOND, HOLD);
-	cr_assert(integral_mark(&i, 6 * SECOND, HOLD, &m), "it holds from its last answer on");
-	cr_assert(!m.anew && m.told_ns == SECOND && m.told_uw == 100000000 && m.uj == 500000000);
-	integral_hear(&i, 90000000, 6 * SECOND, HOLD);
-	cr_assert(integral_mark(&i, 7 * SECOND, HOLD, &m) && m.told_ns == 6 * SECOND && m.uj == 590000000);
-	integral_hear(&i, 90000000, 9 * SECOND + 1, HOLD);
-	cr_assert(integral_mark(&i, 9 * SECOND + 1, HOLD, &m) && m.told_ns == 9 * SECOND + 1 && m.anew,
-		  "after a silence it is one");
-}
-
 /* However it is cut up, the sum is the exact integral, rounded down once. */
 Test(integral, property_no_rounding_adds_up)
 {

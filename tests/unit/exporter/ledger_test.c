@@ -356,7 +356,7 @@ static void run_bmc(unsigned from, unsigned to, unsigned outage, unsigned second
 		if (s % 30 == 0)
 			measured_uw = package_uw + 60000000;
 		if (s % 10 == 0 && !out)
-			integral_hear(&bmc, measured_uw, now, 30 * SECOND);
+			integral_take(&bmc, measured_uw, now, 30 * SECOND);
 		tick_add_mark(&t, &(struct zone_mark){ .zone = 1, .uj = package, .at_ns = now }, &e);
 		if (integral_mark(&bmc, now, 30 * SECOND, &m))
 			tick_add_mark(&t, &m, &e);
