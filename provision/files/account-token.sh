@@ -5,22 +5,27 @@
 #	print	the token
 set -eu
 . provision/files/own.lib.sh
-. provision/files/kube.lib.sh
-begin "$4"
-secret() { k get secret -n "$2" "$3" -o "go-template=$1"; }
+. provision/files/node.lib.sh
+[ -x /usr/local/bin/k3s ] && [ -f "$admin" ] || fail "this node has no K3s: 'powerstack deploy k3s' brings it"
+admin_files
+secret() { k3s_get "$files" "/api/v1/namespaces/$1/secrets/$2"; }
 if [ "$1" = print ]; then
-	secret '{{.data.token}}' "$2" "$3" | base64 -d
+	secret "$2" "$3" | sed -n 's/.*"data":{[^}]*"token":"\([^"]*\)".*/\1/p' | base64 -d
 	exit
 fi
-await_api
+until=$(($(date +%s) + $4)) told=
 while :; do
-	rc=0
-	v=$(secret '{{if .data}}{{if .data.token}}there{{end}}{{end}}' "$2" "$3" 2>&1) || rc=$?
-	[ "$rc$v" != 0there ] || exit 0
-	v=$(last "$v")
-	case $v in *'(NotFound)'*) fail "there is no Secret '$3' in namespace '$2': 'powerstack deploy exporter' makes it, on the control node too" ;; esac
-	[ $rc != 0 ] || v="the cluster has not made the token of Secret '$3' yet"
-	left || fail "after $limit s: $v"
-	tell "$v"
+	if v=$(secret "$2" "$3" 2>&1); then
+		case $v in *'"data":{'*'"token":"'*) exit 0 ;; esac
+		v="the cluster has not made the token of Secret '$3' yet"
+	else
+		v=$(printf '%s\n' "$v" | sed -n '/./h;${g;p;}')
+		case $v in *'(NotFound)'* | *'error: 404'*) fail "there is no Secret '$3' in namespace '$2': 'powerstack deploy exporter' makes it, on the control node too" ;; esac
+	fi
+	[ "$(date +%s)" -lt "$until" ] || fail "after $4 s: $v"
+	if [ "$v" != "$told" ]; then
+		told=$v
+		printf '%s\n' "$v"
+	fi
 	sleep 1
 done

@@ -26,6 +26,18 @@ k3s_get() {
 	fi
 }
 
+admin=/etc/rancher/k3s/k3s.yaml
+# $files becomes the administrator's kubeconfig: one of K3s' own that names files where there is one. The data directory
+# stands in the claim. Wants own.lib.sh.
+admin_files() {
+	files=$admin
+	[ -f "$state/k3s" ] || return 0
+	while IFS= read -r l; do
+		case $l in data=*) files=${l#data=}/server/cred/admin.kubeconfig ;; esac
+	done <"$state/k3s"
+	[ -f "$files" ] || files=$admin
+}
+
 # node_state KUBECONFIG NAME: $v becomes lines ready=, why=, version= and ip=; fails with what was said instead in $v.
 # Objects of the API's answer become lines at their braces; its fields stand in the order of the Go types that it is
 # written from (core/v1 NodeCondition, NodeAddress, NodeSystemInfo).

@@ -248,23 +248,13 @@ nodes() {
 
 # Each by one request (node.lib.sh says why), all at once. They print longer answers than a pipe takes in one piece, so
 # each has a file; the folder is the only thing that is made here, and it goes.
-admin=/etc/rancher/k3s/k3s.yaml
-# The administrator's kubeconfig that names files, where there is one (k3s_get); the data directory stands in the claim.
-admin_files() {
-	files=$admin
-	[ -f "$state/k3s" ] || return 0
-	while IFS= read -r l; do
-		case $l in data=*) files=${l#data=}/server/cred/admin.kubeconfig ;; esac
-	done <"$state/k3s"
-	[ -f "$files" ] || files=$admin
-}
 api_one() { # QUESTION FILE
 	p=${1#*:}
 	case $1 in secret:*) p=/api/v1/namespaces/${p%/*}/secrets/${p#*/} ;; esac
 	if ! v=$(k3s_get "$files" "$p" 2>"$2.said"); then
 		v=$(tail -n 1 "$2.said")
 		case $v in
-		*'(NotFound)'* | *'error: 404') no "$1" ;;
+		*'(NotFound)'* | *'error: 404'*) no "$1" ;;
 		*) unknown "$1" "${v:-the API server does not answer}" ;;
 		esac
 		return 0

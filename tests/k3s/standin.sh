@@ -307,7 +307,8 @@ until_like 30 '^powerstack_exporter_source_up\{source="kubelet"\} 1' "the export
 	on two curl -s -m 10 http://127.0.0.1:9102/metrics
 on two pkill -x powerstack-expo
 kubectl delete namespace powerstack >/dev/null
-like "$(script two probe kubelet:$data:$file | tr '\0' '\n')" "^=kubelet:$data:$file=error: You must be logged in" "with the account goes its token"
+asked() { script two probe kubelet:$data:$file | tr '\0' '\n'; }
+until_like 30 "^=kubelet:$data:$file=.* 401" "with the account goes its token" asked
 put two $file <<<"$token"
 script two kubelet-wait $file $data 3 >"$work/said" 2>&1
 is "$? $(tail -n 1 "$work/said" | cut -c 1-47)" '1 the kubelet does not take the token after 3 s: ' "which is waited for, but not for ever"
