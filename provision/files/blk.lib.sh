@@ -62,7 +62,7 @@ blk_uses() {
 	mm=$v
 	old=$IFS
 	IFS=$nl
-	for l in $texts; do
+	for l in $mounts; do
 		case $l in
 		"/proc/self/mountinfo:"*" $mm "* | "/proc/self/mountinfo:"*" - "*" /dev/$1 "*)
 			IFS=' '

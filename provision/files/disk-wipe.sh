@@ -8,7 +8,7 @@ set -eu
 trap '' HUP PIPE
 
 look() {
-	texts=$(grep -saH '' /proc/self/mountinfo /proc/swaps) || :
+	mounts=$(grep -saH '' /proc/self/mountinfo /proc/swaps) || :
 	blk_look "$1"
 }
 guard() {

@@ -84,8 +84,9 @@ asked() {
 }
 
 # The small text files that the questions need, each line behind "path:", in one fork. (The read of
-# dash takes single bytes, which files in /proc/sys answer with the first one only.)
-texts=
+# dash takes single bytes, which files in /proc/sys answer with the first one only.) The kernel's long tables stand
+# apart, so that nobody walks through those of others: on a small or emulated processor that is what a probe takes.
+texts='' mounts='' trie='' memory=''
 gather_texts() {
 	all="$*"
 	for q; do
@@ -113,27 +114,38 @@ gather_texts() {
 	esac
 	case " $all" in *' firewall:'*) set -- "$@" /etc/ufw/ufw.conf /etc/ufw/user.rules ;; esac
 	[ $# -gt 0 ] || return 0
-	texts=$(grep -saH -d skip '' "$@") || :
+	all=$(grep -saH -d skip '' "$@") || :
+	old=$IFS
+	IFS=$nl
+	for l in $all; do
+		case $l in
+		/proc/self/mountinfo:* | /proc/swaps:*) mounts=$mounts$nl$l ;;
+		/proc/net/fib_trie:*) trie=$trie$nl$l ;;
+		/proc/meminfo:*) memory=$memory$nl$l ;;
+		*) texts=$texts$nl$l ;;
+		esac
+	done
+	IFS=$old
 }
 
 # line_of FILE: sets $line to the first line of it; false when there is none.
 line_of() { field_of "$1" ''; }
 
 # field_of FILE PREFIX: sets $line to what follows PREFIX on the first line that begins with it. A
-# loop over the lines: cutting $texts with ${texts#*...} costs the square of its length in dash.
+# loop over the lines, where one is known to be: cutting $texts with ${texts#*...} costs the square of its length in dash.
 field_of() {
+	case $1 in /proc/meminfo) lines=$memory ;; *) lines=$texts ;; esac
+	line=
+	case $lines in *"$nl$1:$2"*) ;; *) return 1 ;; esac
 	line_ifs=$IFS
 	IFS=$nl
-	for line in $texts; do
+	for line in $lines; do
 		case $line in "$1:$2"*)
 			IFS=$line_ifs
 			line=${line#"$1:$2"}
 			return 0 ;;
 		esac
 	done
-	IFS=$line_ifs
-	line=
-	return 1
 }
 
 # mount_at TARGET: m_source m_type m_options m_root m_majmin of the topmost mount there.
@@ -142,7 +154,7 @@ mount_at() {
 	target=$1
 	old=$IFS
 	IFS=$nl
-	for l in $texts; do
+	for l in $mounts; do
 		case $l in "/proc/self/mountinfo:"*" $target "*) ;; *) continue ;; esac
 		IFS=' '
 		# shellcheck disable=SC2086
@@ -338,11 +350,11 @@ apis() {
 # fib_trie: "|-- ADDRESS" and below it "/32 host LOCAL"
 addrs() {
 	for q; do case $q in addr:*) ;; *) continue ;; esac
-		case $texts in *"/proc/net/fib_trie:"*) ;; *) unknown "$q" 'no /proc/net/fib_trie'; continue ;; esac
+		case $trie in *"/proc/net/fib_trie:"*) ;; *) unknown "$q" 'no /proc/net/fib_trie'; continue ;; esac
 		at='' v=
 		old=$IFS
 		IFS=$nl
-		for l in $texts; do
+		for l in $trie; do
 			case $l in
 			"/proc/net/fib_trie:"*'|-- '*) at=${l##*'|-- '} ;;
 			"/proc/net/fib_trie:"*'/32 host LOCAL') [ "$at" = "${q#addr:}" ] && v=local ;;
