@@ -7,9 +7,8 @@
 # answer is indented (apiserver/pkg/endpoints/handlers/responsewriters).
 quiet_curl() { curl -q -g -sS -f -A powerstack --noproxy '*' --max-time 15 "$@"; }
 
-# k3s_get KUBECONFIG PATH: the API's answer. By curl where there is one, with the files that a kubeconfig of K3s names: kubectl
-# takes a second of a small board's processor to begin.
-k3s_get() {
+# by_curl KUBECONFIG: true where curl can ask with it, by the files that a kubeconfig of K3s names: $url $ca $cert $key.
+by_curl() {
 	url='' ca='' cert='' key=''
 	while IFS= read -r l; do
 		case $l in
@@ -19,7 +18,13 @@ k3s_get() {
 		*' client-key: '*) key=${l#*: } ;;
 		esac
 	done <"$1"
-	if [ -n "$url" ] && [ -r "$ca" ] && [ -r "$cert" ] && [ -r "$key" ] && command -v curl >/dev/null; then
+	[ -n "$url" ] && [ -r "$ca" ] && [ -r "$cert" ] && [ -r "$key" ] && command -v curl >/dev/null
+}
+
+# k3s_get KUBECONFIG PATH: the API's answer. By curl where that can be: kubectl takes a second of a small board's processor
+# to begin.
+k3s_get() {
+	if by_curl "$1"; then
 		quiet_curl --cacert "$ca" --cert "$cert" --key "$key" "$url$2"
 	else
 		timeout -k 1 20 /usr/local/bin/k3s kubectl --kubeconfig "$1" --request-timeout=15s get --raw "$2"

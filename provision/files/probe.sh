@@ -260,17 +260,11 @@ nodes() {
 
 # Each by one request (node.lib.sh says why), all at once. They print longer answers than a pipe takes in one piece, so
 # each has a file; the folder is the only thing that is made here, and it goes.
-api_one() { # QUESTION FILE
+api_path() { # QUESTION: into $p
 	p=${1#*:}
 	case $1 in secret:*) p=/api/v1/namespaces/${p%/*}/secrets/${p#*/} ;; esac
-	if ! v=$(k3s_get "$files" "$p" 2>"$2.said"); then
-		v=$(tail -n 1 "$2.said")
-		case $v in
-		*'(NotFound)'* | *'error: 404'*) no "$1" ;;
-		*) unknown "$1" "${v:-the API server does not answer}" ;;
-		esac
-		return 0
-	fi
+}
+api_answer() { # QUESTION, whose answer is $v
 	case $1 in
 	secret:*)
 		p=no
@@ -283,6 +277,51 @@ api_one() { # QUESTION FILE
 		yes "$1" "$(printf '%s\n' "$v" | sed 's/"data":{[^}]*}/"data":{}/g')" ;;
 	*) yes "$1" "$v" ;;
 	esac
+}
+api_one() { # QUESTION FILE
+	api_path "$1"
+	if v=$(k3s_get "$files" "$p" 2>"$2.said"); then
+		api_answer "$1"
+		return 0
+	fi
+	v=$(tail -n 1 "$2.said")
+	case $v in
+	*'(NotFound)'*) no "$1" ;;
+	*) unknown "$1" "${v:-the API server does not answer}" ;;
+	esac
+}
+# The same for all questions by one curl: a process and a handshake cost more than the answers. These stay in variables, for
+# Secrets are among them, and are split by the shell itself, in one walk.
+api_all() { # FILE QUESTION...
+	said=$1.said
+	shift
+	all="$*"
+	for q; do
+		shift
+		api_path "$q"
+		set -- "$@" "$url$p"
+	done
+	between=$(printf '\036')
+	got=$(quiet_curl --no-fail -w "$between%{http_code}$between" --cacert "$ca" --cert "$cert" --key "$key" "$@" 2>"$said") || :
+	old=$IFS
+	IFS=$between
+	# shellcheck disable=SC2086
+	set -- $got
+	IFS=$old
+	for q in $all; do
+		v=${1%"$nl"}
+		case ${2-} in
+		2??) api_answer "$q" ;;
+		404) no "$q" ;;
+		[1-9]??)
+			v=$(printf '%s\n' "$v" | sed -n 's/.*"message":"\([^"]*\)".*/\1/p')
+			unknown "$q" "${v:-the API server answers with status $2}" ;;
+		*)
+			v=$(tail -n 1 "$said")
+			unknown "$q" "${v:-the API server does not answer}" ;;
+		esac
+		[ $# -lt 2 ] || shift 2
+	done
 }
 kubelet_one() { # QUESTION FILE
 	p=${1#*:}
@@ -321,7 +360,7 @@ apis() {
 	trap 'exit 1' HUP INT TERM PIPE
 	nodes "$@" &
 	admin_files
-	n=0
+	n=0 all=
 	for q; do
 		case $q in
 		api:* | secret:* | grafana:*) p=$admin ;;
@@ -337,9 +376,19 @@ apis() {
 		case $q in
 		kubelet:*) kubelet_one "$q" "$work/$n" >"$work/$n" & ;;
 		grafana:*) grafana_one "$q" "$work/$n" >"$work/$n" & ;;
-		*) api_one "$q" "$work/$n" >"$work/$n" & ;;
+		*)
+			if by_curl "$files"; then
+				all="$all $q" n=$((n - 1))
+			else
+				api_one "$q" "$work/$n" >"$work/$n" &
+			fi ;;
 		esac
 	done
+	if [ -n "$all" ]; then
+		n=$((n + 1))
+		# shellcheck disable=SC2086
+		api_all "$work/$n" $all >"$work/$n" &
+	fi
 	wait
 	while [ $n -gt 0 ]; do
 		cat "$work/$n"

@@ -32,6 +32,7 @@ if [ "$active" = active ] || [ "$active" = reloading ]; then
 	started=$(prop ExecMainStartTimestampMonotonic)
 	started=$((now - (up - started) * 1000))
 	for f; do
+		[ -e "$f" ] || continue # one that this node has no need of
 		changed=$(stat -c %.9Z -- "$f")
 		changed=${changed%.*}${changed#*.}
 		[ "$changed" -lt "$started" ] || verb=restart

@@ -511,6 +511,23 @@ is "$(probe 'reach:127.0.0.1 127.0.0.2')" '=reach:127.0.0.1 127.0.0.2=port 22
 kill $listener 2>/dev/null
 like "$(probe 'reach:127.0.0.1 203.0.113.9' | head -1)" '^[-!]reach:127.0.0.1 203.0.113.9' 'one that does not is told'
 
+# ---- a unit that runs is restarted for what it reads
+cp "$tmp/bin/systemctl" "$tmp/systemctl.kept"
+cat >"$tmp/bin/systemctl" <<'SHIM'
+#!/bin/sh
+echo "$*" >>/var/log/systemctl.args
+case "$*" in *LoadState*) echo loaded ;; *ActiveState*) echo active ;; *UnitFileState*) echo enabled ;; *ExecMainStart*) cat /var/log/started ;; esac
+SHIM
+echo 1 >/var/log/started
+touch "$tmp/young"
+run_ok 'a file that this node has no need of is no reason to fail' run unit-start u.service ours 5 "$tmp/none" "$tmp/young"
+is "$(grep -c '^restart -- u.service$' /var/log/systemctl.args)" 1 'one that is younger than the process is a reason to restart'
+: >/var/log/systemctl.args
+echo 9000000000000000 >/var/log/started
+run_ok 'an older one is not' run unit-start u.service ours 5 "$tmp/none" "$tmp/young"
+is "$(grep -c '^restart' /var/log/systemctl.args)" 0 'and nothing is restarted'
+mv "$tmp/systemctl.kept" "$tmp/bin/systemctl"
+
 # ---- the node in the cluster, as a kubectl tells it, and as a curl does
 ! curl=$(command -v curl) || mount --bind /dev/null "$(readlink -f "$curl")"
 mkdir -p $data/agent
@@ -583,6 +600,54 @@ out=$(run k3s-wait k3s.service $data n1 v1 3 2>&1)
 is "$?" 1 'a node that does not become Ready is waited for, but not for ever'
 like "$out" "node 'n1' is not Ready with v1 after 3 s: The connection" 'with the last reason'
 rm -f /var/log/refused
+says True KubeletReady fine v0
+# the API as its administrator: by curl one request for all, and no secret in a file or an argument
+mkdir -p /etc/rancher/k3s $data/server/cred
+touch /etc/rancher/k3s/k3s.yaml
+echo '{"kind":"Secret","data":{"a":"Z2VoZWlt"},"type":"Opaque"}' >/var/log/k3s.says
+asked='api:/api/v1/namespaces/a/secrets/b api:/version secret:a/b'
+sum=$(printf '"a":"Z2VoZWlt"' | sha256sum)
+# shellcheck disable=SC2086
+by_kubectl=$(probe $asked | sort)
+like "$by_kubectl" "^=secret:a/b=data=${sum%% *}\$" 'a Secret is told by its sum'
+is "$(printf '%s\n' "$by_kubectl" | grep -c 'secrets/b={"kind":"Secret","data":{},"type":"Opaque"}')" 1 'and shown without what it holds'
+cat >"$tmp/bin/curl" <<'SHIM'
+#!/bin/sh
+echo "$*" >>/var/log/curl.args
+[ ! -e /var/log/refused ] || echo 'curl: (7) Failed to connect' >&2
+for a; do
+	case $a in https:*) ;; *) continue ;; esac
+	if [ -e /var/log/refused ]; then printf '\036000\036'; continue; fi
+	case $a in
+	*/none) printf '{"kind":"Status","message":"none"}\n\036404\036' ;;
+	*/ill) printf '{"kind":"Status","message":"etcd is ill"}\n\036500\036' ;;
+	*) cat /var/log/k3s.says; printf '\036200\036' ;;
+	esac
+done
+SHIM
+chmod 755 "$tmp/bin/curl"
+cat >$data/server/cred/admin.kubeconfig <<YAML
+    server: https://127.0.0.1:6443
+    certificate-authority: $data/agent/ca.crt
+    client-certificate: $data/agent/kubelet.crt
+    client-key: $data/agent/kubelet.key
+YAML
+mkdir -p /var/lib/powerstack
+printf 'data=%s\nrole=server\n' $data >/var/lib/powerstack/k3s
+: >/var/log/curl.args
+# shellcheck disable=SC2086
+is "$(probe $asked | sort)" "$by_kubectl" 'by curl the answers are the same'
+is "$(wc -l </var/log/curl.args)" 1 'of one process'
+is "$(probe api:/none api:/version api:/ill)" '-api:/none
+=api:/version={"kind":"Secret","data":{"a":"Z2VoZWlt"},"type":"Opaque"}
+!api:/ill=etcd is ill
+=probe=complete' 'what is not there and what goes wrong is told apart, each for itself'
+touch /var/log/refused
+is "$(probe api:/none api:/version)" '!api:/none=curl: (7) Failed to connect
+!api:/version=curl: (7) Failed to connect
+=probe=complete' 'a server that cannot be reached is told by curl, too'
+rm -f /var/log/refused "$tmp/bin/curl" /var/lib/powerstack/k3s
+rm -r $data/server/cred
 says True KubeletReady fine v0
 # a kubelet and the exporter's token
 printf 'geheim-9\n' >"$tmp/token"
