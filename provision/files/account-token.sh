@@ -5,6 +5,7 @@
 #	print	the token
 set -eu
 . provision/files/own.lib.sh
+. provision/files/wait.lib.sh
 . provision/files/node.lib.sh
 [ -x /usr/local/bin/k3s ] && [ -f "$admin" ] || fail "this node has no K3s: 'powerstack deploy k3s' brings it"
 admin_files
@@ -13,19 +14,16 @@ if [ "$1" = print ]; then
 	secret "$2" "$3" | sed -n 's/.*"data":{[^}]*"token":"\([^"]*\)".*/\1/p' | base64 -d
 	exit
 fi
-until=$(($(date +%s) + $4)) told=
+begin "$4"
 while :; do
 	if v=$(secret "$2" "$3" 2>&1); then
 		case $v in *'"data":{'*'"token":"'*) exit 0 ;; esac
 		v="the cluster has not made the token of Secret '$3' yet"
 	else
-		v=$(printf '%s\n' "$v" | sed -n '/./h;${g;p;}')
+		v=$(last "$v")
 		case $v in *'(NotFound)'* | *'error: 404'*) fail "there is no Secret '$3' in namespace '$2': 'powerstack deploy exporter' makes it, on the control node too" ;; esac
 	fi
-	[ "$(date +%s)" -lt "$until" ] || fail "after $4 s: $v"
-	if [ "$v" != "$told" ]; then
-		told=$v
-		printf '%s\n' "$v"
-	fi
+	left || fail "after $limit s: $v"
+	tell "$v"
 	sleep 1
 done

@@ -103,6 +103,11 @@ opendir(my $h, $p) or next; my %s; while (my $n = readdir $h) { my $l = readlink
 next if !$d{$l} or $s{$l}++; open(my $o, "<", "/proc/$1/comm") or next; chomp(my $c = <$o> // "");
 next if $c =~ /udev/; print "$l is open in process $1 ($c)\n"; } }'
 
+# blk_look_now DEVICE: blk_look, with what is mounted and used as swap at this moment.
+blk_look_now() {
+	mounts=$(grep -saH '' /proc/self/mountinfo /proc/swaps) || :
+	blk_look "$1"
+}
 blk_look() {
 	b_state=taken b_name='' b_dev='' b_majmin='' b_size=0 b_serials='' b_link=none b_part='' b_uuid='' b_found='' b_used=no
 	if ! [ -e "$1" ]; then

@@ -4,6 +4,7 @@
 # "true": it is again, and the record goes. $3 record, $4 "gone" when the cluster is not to be asked.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/wait.lib.sh
 . provision/files/kube.lib.sh
 begin 120
 mark() {

@@ -10,10 +10,6 @@ set -eu
 # a lost connection must not stop it between two writes
 trap '' HUP PIPE
 
-look() {
-	mounts=$(grep -saH '' /proc/self/mountinfo /proc/swaps) || :
-	blk_look "$1"
-}
 # Until the kernel and /dev know the new partition.
 settle() {
 	partx -u -- "$b_dev" 2>/dev/null || :
@@ -26,7 +22,7 @@ settle() {
 	done
 }
 guard() {
-	look "$1"
+	blk_look_now "$1"
 	[ "$b_state" != absent ] || fail "'$1' does not exist"
 	[ "$b_state" != unknown ] || fail "'$1' cannot be judged: $b_found"
 	if [ "$b_name" != "$2" ] || [ "$b_majmin" != "$3" ]; then

@@ -7,12 +7,8 @@ set -eu
 . provision/files/blk.lib.sh
 trap '' HUP PIPE
 
-look() {
-	mounts=$(grep -saH '' /proc/self/mountinfo /proc/swaps) || :
-	blk_look "$1"
-}
 guard() {
-	look "$1"
+	blk_look_now "$1"
 	[ "$b_state" != absent ] || fail "'$1' does not exist"
 	if [ "$b_name" != "$2" ] || [ "$b_majmin" != "$3" ]; then
 		fail "'$1' is now $b_name ($b_majmin), it was $2 ($3) a moment ago: nothing was wiped"

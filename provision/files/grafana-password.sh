@@ -4,6 +4,7 @@
 # password from the environment only while its database is made: later it is changed in there.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/wait.lib.sh
 . provision/files/kube.lib.sh
 ns=$1 release=$2 secret=$3
 begin "$4"

@@ -4,6 +4,7 @@
 # objects that it is going to bring were there before: those stay when it goes.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/wait.lib.sh
 . provision/files/kube.lib.sh
 name=$1
 begin "$2"

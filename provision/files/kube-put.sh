@@ -4,6 +4,7 @@
 # is being deleted is waited for; a volume whose claim is gone can be claimed again, with what is on it.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/wait.lib.sh
 . provision/files/kube.lib.sh
 begin "$1"
 shift

@@ -4,6 +4,7 @@
 # claim goes before it. Without a K3s there is nothing to delete.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/wait.lib.sh
 . provision/files/kube.lib.sh
 begin "$1"
 shift

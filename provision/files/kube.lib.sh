@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# What the scripts share that speak to the cluster, as its administrator on the control node. They come behind own.lib.sh.
+# What the scripts share that speak to the cluster, as its administrator on the control node. They come behind own.lib.sh and wait.lib.sh.
 KUBECONFIG=/etc/rancher/k3s/k3s.yaml
 # what kubectl and helm remember is theirs, and of this boot
 KUBECACHEDIR=/run/powerstack-kube
@@ -8,23 +8,6 @@ export KUBECONFIG KUBECACHEDIR HELM_CACHE_HOME HELM_CONFIG_HOME HELM_DATA_HOME
 [ -d "$KUBECACHEDIR" ] || mkdir -m 0700 -- "$KUBECACHEDIR"
 
 k() { timeout -k 2 60 /usr/local/bin/k3s kubectl --cache-dir "$KUBECACHEDIR" --request-timeout=30s "$@"; }
-
-# tell TEXT: what is waited for, whenever it changes
-told=
-tell() {
-	[ "$1" != "$told" ] || return 0
-	told=$1
-	printf '%s\n' "$1" | tr -s '\n\t' '  ' | cut -c 1-300
-}
-# last LINES: the last line of a text
-last() { printf '%s\n' "$1" | sed -n '/./h;${g;p;}'; }
-
-# begin SECONDS: a time limit for everything that is waited for
-begin() { until=$(($(date +%s) + $1)) limit=$1; }
-left() {
-	left=$((until - $(date +%s)))
-	[ "$left" -gt 0 ]
-}
 
 await_api() {
 	[ -x /usr/local/bin/k3s ] && [ -f "$KUBECONFIG" ] || fail "this node has no K3s: 'powerstack deploy k3s' brings it"

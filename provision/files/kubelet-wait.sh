@@ -5,18 +5,16 @@
 # exporter look again.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/wait.lib.sh
 . provision/files/node.lib.sh
 . provision/files/kubelet.lib.sh
 work=$(mktemp -d /run/powerstack-kubelet.XXXXXX)
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
-until=$(($(date +%s) + $3)) told=
+begin "$3"
 until kubelet_takes "$1" "$2" "$work/config"; do
-	[ "$(date +%s)" -lt "$until" ] || fail "the kubelet does not take the token after $3 s: $v"
-	if [ "$v" != "$told" ]; then
-		told=$v
-		printf 'the kubelet: %s\n' "$v"
-	fi
+	left || fail "the kubelet does not take the token after $limit s: $v"
+	tell "the kubelet: $v"
 	sleep 2
 done
 if systemctl -q is-active powerstack-exporter.service; then

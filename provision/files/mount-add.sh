@@ -10,8 +10,7 @@ kind=$1 what=$2 at=$3 type=$4 options=$5
 name=made/$(echo "${at#/}" | tr / -)
 
 if [ "$kind" = disk ]; then
-	mounts=$(grep -saH '' /proc/self/mountinfo /proc/swaps) || :
-	blk_look "$what"
+	blk_look_now "$what"
 	[ "$b_state" = ours ] || fail "'$what' does not hold powerstack's file system${b_found:+: $b_found}"
 	spec=UUID=$b_uuid
 	source=$b_part

@@ -372,22 +372,22 @@ apis() {
 			continue
 		fi
 		[ -n "$work" ] || work=$(mktemp -d /run/powerstack-probe.XXXXXX)
+		case $q in api:* | secret:*) all="$all $q"; continue ;; esac
 		n=$((n + 1))
 		case $q in
 		kubelet:*) kubelet_one "$q" "$work/$n" >"$work/$n" & ;;
 		grafana:*) grafana_one "$q" "$work/$n" >"$work/$n" & ;;
-		*)
-			if by_curl "$files"; then
-				all="$all $q" n=$((n - 1))
-			else
-				api_one "$q" "$work/$n" >"$work/$n" &
-			fi ;;
 		esac
 	done
-	if [ -n "$all" ]; then
+	if [ -n "$all" ] && by_curl "$files"; then
 		n=$((n + 1))
 		# shellcheck disable=SC2086
 		api_all "$work/$n" $all >"$work/$n" &
+	else
+		for q in $all; do
+			n=$((n + 1))
+			api_one "$q" "$work/$n" >"$work/$n" &
+		done
 	fi
 	wait
 	while [ $n -gt 0 ]; do

@@ -8,6 +8,7 @@
 # not Rancher's.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/wait.lib.sh
 . provision/files/kube.lib.sh
 what=$1 name=$2
 begin "$3"

@@ -9,6 +9,7 @@
 # one before it counts again; one that was being uninstalled is uninstalled.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/wait.lib.sh
 . provision/files/kube.lib.sh
 release=$1 ns=$2 chart=$3 hash=$4
 begin "$5"

@@ -3,6 +3,7 @@
 # $1 release, $2 namespace, $3 seconds. Uninstalls it, in whatever state it is, and all record of it.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/wait.lib.sh
 . provision/files/kube.lib.sh
 release=$1 ns=$2
 begin "$3"

@@ -69,6 +69,22 @@ add() {
 	v=$(($(cat "$f") + $2))
 	echo "$v" >"$f.new" && mv "$f.new" "$f"
 }
+# move: of the tree intel-2s, both sockets draw, the second less, and the first one's memory; 10 steps a second, for ever
+move() {
+	while :; do
+		add intel-rapl:0 3000000
+		add intel-rapl:1 1000000
+		add intel-rapl:0:0 500000
+		sleep 0.1
+	done
+}
+# prometheus_on CONFIG: a real Prometheus; sets web, its port
+prometheus_on() {
+	web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	prometheus --config.file "$1" --storage.tsdb.path "$tmp/tsdb" --web.listen-address "127.0.0.1:$web" \
+		--log.level error >"$tmp/prometheus.log" 2>&1 &
+	pids="$pids $!"
+}
 # value SERIES: of a fixed name with labels, from a fresh scrape; the sum if it is the beginning of several
 value() {
 	curl -sS -m 5 "$url/metrics" | grep -v '^#' | grep -F "$1" |

@@ -23,15 +23,6 @@ if ! make_groups; then
 	echo "1..$n"
 	exit 0
 fi
-# both sockets draw, the second less; 10 steps a second
-move() {
-	while :; do
-		add intel-rapl:0 3000000
-		add intel-rapl:1 1000000
-		add intel-rapl:0:0 500000
-		sleep 0.1
-	done
-}
 pod() { echo "kepler_container_$2joules_total{container_id=\"$(id_of "$1")\""; }
 label() { # label DIGIT: labels of the container's first series
 	curl -sS -m 5 "$url/metrics" | grep -F "$(pod "$1" package_)" | head -1
@@ -43,16 +34,13 @@ move &
 pids="$pids $!"
 # ---- a real Prometheus, from here on beside the rest: its subqueries of minutes need two of them
 start "$tmp/scraped.log" --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root"
-web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 cat >"$tmp/prometheus.yml" <<YML
 global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:
   - job_name: kepler-metrics
     static_configs: [{targets: ["127.0.0.1:$port"]}]
 YML
-prometheus --config.file "$tmp/prometheus.yml" --storage.tsdb.path "$tmp/tsdb" --web.listen-address "127.0.0.1:$web" \
-	--log.level error >"$tmp/prometheus.log" 2>&1 &
-pids="$pids $!"
+prometheus_on "$tmp/prometheus.yml"
 scraped=$pid
 ask() { curl -sS -m 10 -G "http://127.0.0.1:$web/api/v1/query" --data-urlencode "query=$1"; }
 

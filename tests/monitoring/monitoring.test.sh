@@ -71,22 +71,11 @@ test_that 'panels do not lie on each other; what the inventory gives is where th
 
 # ---- with the real exporter
 tree intel-2s
-move() { # both sockets and the memory
-	while :; do
-		add intel-rapl:0 3000000
-		add intel-rapl:1 1000000
-		add intel-rapl:0:0 500000
-		sleep 0.1
-	done
-}
 move &
 pids="$pids $!"
 start "$tmp/log" --path.sysfs "$tmp/sys" --path.rootfs "$tmp"
 test_that 'and for the port of this exporter' render "$tmp/live" "$port" 1s
-web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-prometheus --config.file "$tmp/live/prometheus.yml" --storage.tsdb.path "$tmp/tsdb" --web.listen-address "127.0.0.1:$web" \
-	--log.level error >"$tmp/prometheus.log" 2>&1 &
-pids="$pids $!"
+prometheus_on "$tmp/live/prometheus.yml"
 api() { # api PATH QUERY: has the answer data?
 	curl -sS -m 10 -G "http://127.0.0.1:$web/api/v1/$1" --data-urlencode "$2" >"$tmp/answer" &&
 		/usr/bin/python3 -c 'import json, sys
