@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/url.h"
 #include "provision/checks/checks.h"
 #include "provision/cluster/objects.h"
 #include "provision/recipes/recipes.h"
@@ -103,15 +104,11 @@ static enum verdict b1_2_judge(const struct check *c, const struct view *v, char
 	double oldest = 0;
 	for (size_t i = 0; i < v->inv->nhosts; i++) {
 		const struct host *h = &v->inv->hosts[i];
-		struct json_object *n = node_of(nodes, h), *lease = NULL;
+		struct json_object *n = node_of(nodes, h), *lease = obj_named(leases, obj_name(n));
 		struct json_object *ready = obj_element(OBJ(n, "status", "conditions"), "type", "Ready");
 		if (!ready || strcmp(obj_text(OBJ(ready, "status")), "True") != 0)
 			return check_says(CHECK_FAIL, why, size, "node '%s' is not Ready: %s", h->name,
 					  ready ? obj_text(OBJ(ready, "message")) : "nothing is known of it");
-		struct json_object *items = OBJ(leases, "items");
-		for (size_t k = 0; k < obj_length(items) && !lease; k++)
-			if (strcmp(obj_name(json_object_array_get_idx(items, k)), obj_name(n)) == 0)
-				lease = json_object_array_get_idx(items, k);
 		double s = check_age(obj_text(OBJ(lease, "spec", "renewTime")));
 		if (!lease || s < -HEARTBEAT_S)
 			return check_says(CHECK_FAIL, why, size, "node '%s' has no heartbeat", h->name);
@@ -235,16 +232,12 @@ static enum verdict b1_7_judge(const struct check *c, const struct view *v, char
 	AUTO_JSON struct json_object *list = check_object(v, DEPLOYMENTS, &bad, why, size);
 	if (!list)
 		return bad;
-	struct json_object *items = OBJ(list, "items");
 	AUTO_BUF struct buf told;
 	buf_init(&told, 400);
 	for (size_t i = 0; i < COUNT(wanted); i++) {
 		if (k3s_disables(v->inv, wanted[i].component))
 			continue;
-		struct json_object *d = NULL;
-		for (size_t k = 0; k < obj_length(items) && !d; k++)
-			if (strcmp(obj_name(json_object_array_get_idx(items, k)), wanted[i].deployment) == 0)
-				d = json_object_array_get_idx(items, k);
+		struct json_object *d = obj_named(list, wanted[i].deployment);
 		struct json_object *available = obj_element(OBJ(d, "status", "conditions"), "type", "Available");
 		if (strcmp(obj_text(OBJ(available, "status")), "True") != 0)
 			return check_says(CHECK_FAIL, why, size, "%s is not available: %s",
@@ -446,8 +439,7 @@ const struct check check_b1_13 = {
 
 static void api_url(const struct view *v, char *ret, size_t size)
 {
-	bool v6 = strchr(v->inv->api_endpoint, ':') != NULL;
-	snprintf(ret, size, "https://%s%s%s:%u/", v6 ? "[" : "", v->inv->api_endpoint, v6 ? "]" : "", v->inv->api_port);
+	snprintf(ret, size, "https://%s:%u/", URL_HOST(v->inv->api_endpoint), v->inv->api_port);
 }
 
 static void x4_ask(const struct check *c, const struct view *v, struct probe *p)

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/opts.h"
+#include "base/url.h"
 #include "provision/checks/checks.h"
 #include "provision/cluster/objects.h"
 #include "provision/recipes/recipes.h"
@@ -158,9 +159,7 @@ const struct check check_b4_3 = {
 
 static const char *page(const struct view *v, const struct app *a, const char *path, char ret[400])
 {
-	const char *host = v->inv->control->external_ip;
-	bool v6 = strchr(host, ':') != NULL;
-	snprintf(ret, 400, "http://%s%s%s:%u%s", v6 ? "[" : "", host, v6 ? "]" : "", nodeport(v, a), path);
+	snprintf(ret, 400, "http://%s:%u%s", URL_HOST(v->inv->control->external_ip), nodeport(v, a), path);
 	return ret;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/url.h"
 #include "provision/checks/checks.h"
 
 /* "key" of an answer into to, "" when it is not there. */
@@ -213,10 +214,8 @@ static enum verdict b2_6_judge(const struct check *c, const struct view *v, char
 			    NULL;
 	if (!m || !f)
 		return bad;
-	bool v6 = strchr(v->inv->nfs_server, ':') != NULL;
 	char wanted[512], source[256], spec[256], n[16];
-	snprintf(wanted, sizeof(wanted), "%s%s%s:%s", v6 ? "[" : "", v->inv->nfs_server, v6 ? "]" : "",
-		 v->inv->export_path);
+	snprintf(wanted, sizeof(wanted), "%s:%s", URL_HOST(v->inv->nfs_server), v->inv->export_path);
 	FIELD(m, "source", source);
 	FIELD(f, "spec", spec);
 	FIELD(f, "n", n);

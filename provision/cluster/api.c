@@ -3,7 +3,6 @@
 
 #include <curl/curl.h>
 #include <json-c/json.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/ydoc.h"
+#include "provision/cluster/http.h"
 
 #define KUBECONFIG_MAX (1024 * 1024)
 #define CREDENTIAL_MAX (256 * 1024)
@@ -19,7 +19,6 @@
 
 struct api {
 	CURL *curl;
-	const struct cancel *cancel;
 	char *server;
 	struct buf ca, cert, key, token;	/* PEM, PEM, PEM, "Bearer ..." */
 };
@@ -133,21 +132,9 @@ static int take(struct api *a, const struct ynode *root, const char *kubeconfig,
 
 /* ---- curl */
 
-static void start_curl(void)
-{
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 static size_t add_body(char *p, size_t size, size_t n, void *ctx)
 {
 	return buf_add(ctx, p, size * n) < 0 ? 0 : size * n;
-}
-
-static int look_for_cancel(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-	(void)a, (void)b, (void)c, (void)d;
-	const struct cancel *cancel = ((const struct api *)ctx)->cancel;
-	return cancel && atomic_load(&cancel->requested) != CANCEL_NONE;
 }
 
 static struct curl_blob blob(const struct buf *b)
@@ -155,28 +142,17 @@ static struct curl_blob blob(const struct buf *b)
 	return (struct curl_blob){ .data = b->data, .len = b->len, .flags = CURL_BLOB_COPY };
 }
 
-static int set_up(struct api *a, struct err *e)
+static int set_up(struct api *a, const struct cancel *cancel, struct err *e)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, start_curl);
-	CURL *c = a->curl = curl_easy_init();
+	CURL *c = a->curl = http_handle(cancel);
 	if (!c)
 		return err_set(e, ERR_MEMORY, "out of memory");
 	struct curl_blob ca = blob(&a->ca), cert = blob(&a->cert), key = blob(&a->key);
 	CURLcode rc = CURLE_OK;
-#define SET(option, value)                                       \
-	do {                                                     \
-		if (rc == CURLE_OK)                              \
-			rc = curl_easy_setopt(c, option, value); \
-	} while (0)
-	SET(CURLOPT_NOSIGNAL, 1L);
+#define SET(option, value) HTTP_SET(c, rc, option, value)
 	SET(CURLOPT_PROTOCOLS_STR, "https");
 	SET(CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
 	SET(CURLOPT_WRITEFUNCTION, add_body);
-	SET(CURLOPT_NOPROGRESS, 0L);
-	SET(CURLOPT_XFERINFOFUNCTION, look_for_cancel);
-	SET(CURLOPT_XFERINFODATA, a);
-	SET(CURLOPT_USERAGENT, "powerstack/" POWERSTACK_VERSION);
 	if (a->ca.len) {
 		/* this authority and no other */
 		SET(CURLOPT_CAINFO_BLOB, &ca);
@@ -210,10 +186,8 @@ int api_open(const char *kubeconfig, const char *context, const struct cancel *c
 	struct api *a = calloc(1, sizeof(*a));
 	rc = a ? take(a, doc.root, kubeconfig, context, e) : err_set(e, ERR_MEMORY, "out of memory");
 	ydoc_free(&doc);
-	if (rc == 0) {
-		a->cancel = cancel;
-		rc = set_up(a, e);
-	}
+	if (rc == 0)
+		rc = set_up(a, cancel, e);
 	if (rc < 0) {
 		api_free(a);
 		return rc;

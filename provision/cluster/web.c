@@ -2,12 +2,13 @@
 #include "provision/cluster/web.h"
 
 #include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/url.h"
+#include "provision/cluster/http.h"
 
 #define BODY_MAX (512u * 1024)
 #define REDIRECTS_MAX 5L
@@ -15,16 +16,10 @@
 
 struct visit {
 	struct buf body;
-	const struct cancel *cancel;
 	long status;
 	bool only_certificate;
 	int64_t expires;	/* 0: not told */
 };
-
-static void start_curl(void)
-{
-	curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 /* Of a longer body the beginning is kept. */
 static size_t add_body(char *p, size_t size, size_t n, void *ctx)
@@ -32,13 +27,6 @@ static size_t add_body(char *p, size_t size, size_t n, void *ctx)
 	struct visit *v = ctx;
 	size_t room = BODY_MAX - v->body.len, len = size * n;
 	return buf_add(&v->body, p, len < room ? len : room) < 0 ? 0 : len;
-}
-
-static int look_for_cancel(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-	(void)a, (void)b, (void)c, (void)d;
-	const struct cancel *cancel = ((const struct visit *)ctx)->cancel;
-	return cancel && atomic_load(&cancel->requested) != CANCEL_NONE;
 }
 
 static int broken(const char *url, CURLcode rc, const char *detail, unsigned timeout_s, struct err *e)
@@ -66,15 +54,13 @@ static int64_t expires(CURL *c)
 	return 0;
 }
 
-static int visit(const char *url, const char *address, unsigned timeout_s, struct visit *v, struct err *e)
+static int visit(const char *url, const char *address, unsigned timeout_s, const struct cancel *cancel, struct visit *v,
+		 struct err *e)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	char detail[CURL_ERROR_SIZE] = "", to[300];
-	pthread_once(&once, start_curl);
-	CURL *c = curl_easy_init();
+	CURL *c = http_handle(cancel);
 	/* every host and port goes to that address, with the port as it is */
-	bool v6 = address && strchr(address, ':');
-	snprintf(to, sizeof(to), "::%s%s%s:", v6 ? "[" : "", address ? address : "", v6 ? "]" : "");
+	snprintf(to, sizeof(to), "::%s:", address ? URL_HOST(address) : "");
 	struct curl_slist *by = address ? curl_slist_append(NULL, to) : NULL;
 	if (!c || (address && !by)) {
 		curl_easy_cleanup(c);
@@ -83,13 +69,8 @@ static int visit(const char *url, const char *address, unsigned timeout_s, struc
 	}
 	buf_init(&v->body, BODY_MAX + 1);
 	CURLcode rc = CURLE_OK;
-#define SET(option, value)                                       \
-	do {                                                     \
-		if (rc == CURLE_OK)                              \
-			rc = curl_easy_setopt(c, option, value); \
-	} while (0)
+#define SET(option, value) HTTP_SET(c, rc, option, value)
 	SET(CURLOPT_URL, url);
-	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_PROXY, "");
@@ -104,11 +85,7 @@ static int visit(const char *url, const char *address, unsigned timeout_s, struc
 	SET(CURLOPT_TIMEOUT, (long)timeout_s);
 	SET(CURLOPT_WRITEFUNCTION, add_body);
 	SET(CURLOPT_WRITEDATA, v);
-	SET(CURLOPT_NOPROGRESS, 0L);
-	SET(CURLOPT_XFERINFOFUNCTION, look_for_cancel);
-	SET(CURLOPT_XFERINFODATA, v);
 	SET(CURLOPT_ERRORBUFFER, detail);
-	SET(CURLOPT_USERAGENT, "powerstack/" POWERSTACK_VERSION);
 #undef SET
 	if (rc == CURLE_OK)
 		rc = curl_easy_perform(c);
@@ -124,8 +101,8 @@ static int visit(const char *url, const char *address, unsigned timeout_s, struc
 int web_get(const char *url, const char *address, unsigned timeout_s, const struct cancel *cancel, struct buf *ret,
 	    struct err *e)
 {
-	struct visit v = { .cancel = cancel };
-	int rc = visit(url, address, timeout_s, &v, e);
+	struct visit v = { 0 };
+	int rc = visit(url, address, timeout_s, cancel, &v, e);
 	if (rc == 0 && (buf_addf(ret, "%ld\n", v.status) < 0 || buf_add(ret, buf_str(&v.body), v.body.len) < 0))
 		rc = err_set(e, ERR_MEMORY, "out of memory");
 	buf_clear(&v.body);
@@ -135,8 +112,8 @@ int web_get(const char *url, const char *address, unsigned timeout_s, const stru
 int web_expires(const char *url, const char *address, unsigned timeout_s, const struct cancel *cancel, int64_t *ret,
 		struct err *e)
 {
-	struct visit v = { .cancel = cancel, .only_certificate = true };
-	int rc = visit(url, address, timeout_s, &v, e);
+	struct visit v = { .only_certificate = true };
+	int rc = visit(url, address, timeout_s, cancel, &v, e);
 	buf_clear(&v.body);
 	if (rc == 0 && !v.expires)
 		return err_set(e, ERR_FAILED, "%s shows no certificate", url);

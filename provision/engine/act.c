@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "base/steady.h"
 #include "provision/engine/site.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/steady.h"
 #include "provision/files.h"
 
 #define LOCK_TIMEOUT_S 20

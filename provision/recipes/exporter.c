@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/opts.h"
+#include "base/url.h"
 #include "provision/files.h"
 #include "provision/recipes/exporter.h"
 #include "provision/recipes/recipes.h"
@@ -61,8 +62,7 @@ static bool asks_bmc(const struct host *h)
 static int bmc_endpoint(const struct view *v, struct buf *ret, struct err *e)
 {
 	(void)e;
-	bool v6 = strchr(v->host->bmc_ip, ':') != NULL;
-	return buf_addf(ret, "https://%s%s%s", v6 ? "[" : "", v->host->bmc_ip, v6 ? "]" : "");
+	return buf_addf(ret, "https://%s", URL_HOST(v->host->bmc_ip));
 }
 
 static const struct secret *entry(const struct view *v, const struct secret_ref *ref, struct err *e)

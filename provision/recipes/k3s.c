@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/url.h"
 #include "provision/files.h"
 #include "provision/recipes/k3s_change.h"
 #include "provision/recipes/recipes.h"
@@ -261,10 +262,7 @@ static bool is_address(const char *s)
 
 static void add_server_url(struct buf *b, const struct inventory *inv)
 {
-	const char *ip = inv->control->internal_ip;
-	bool v6 = strchr(ip, ':') != NULL;
-	buf_addf(b, "server: \"https://%s%s%s:%u\"\n", v6 ? "[" : "", ip, v6 ? "]" : "",
-		 inv->api_port);
+	buf_addf(b, "server: \"https://%s:%u\"\n", URL_HOST(inv->control->internal_ip), inv->api_port);
 }
 
 static size_t servers_of(const struct inventory *inv)

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/url.h"
 #include "provision/cluster/kubeconfig.h"
 #include "provision/steps/steps.h"
 
@@ -19,9 +20,7 @@ struct server {
 static struct kubeconfig_entry entry_for(const struct view *v, struct server *room)
 {
 	const struct inventory *inv = v->inv;
-	bool v6 = strchr(inv->api_endpoint, ':') != NULL;
-	snprintf(room->url, sizeof(room->url), "https://%s%s%s:%u", v6 ? "[" : "", inv->api_endpoint,
-		 v6 ? "]" : "", inv->api_port);
+	snprintf(room->url, sizeof(room->url), "https://%s:%u", URL_HOST(inv->api_endpoint), inv->api_port);
 	return (struct kubeconfig_entry){ .name = inv->cluster_name, .server = room->url };
 }
 

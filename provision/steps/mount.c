@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/url.h"
 #include "provision/steps/steps.h"
 
 #define MARK "x-powerstack"
@@ -45,9 +46,7 @@ static int mount_wanted(const struct step *s, const struct view *v, struct wante
 {
 	*ret = (struct wanted){ "", "" };
 	if (arg_of(s)->kind == MOUNT_NFS) {
-		bool v6 = strchr(v->inv->nfs_server, ':') != NULL;
-		snprintf(ret->spec, sizeof(ret->spec), "%s%s%s:%s", v6 ? "[" : "",
-			 v->inv->nfs_server, v6 ? "]" : "", v->inv->export_path);
+		snprintf(ret->spec, sizeof(ret->spec), "%s:%s", URL_HOST(v->inv->nfs_server), v->inv->export_path);
 		memcpy(ret->source, ret->spec, sizeof(ret->source));
 		return 0;
 	}
