@@ -149,13 +149,14 @@ static void ask(struct kubelet *k, uint64_t now_ns)
 
 static uint64_t wait_ns(const struct kubelet *k, bool hurry)
 {
-	uint64_t wait = hurry && k->config->interval_ns > KUBELET_HURRY_NS ? KUBELET_HURRY_NS :
-									     k->config->interval_ns;
+	uint64_t interval = k->config->interval_ns;
+	uint64_t wait = interval < KUBELET_HURRY_NS ? interval : KUBELET_HURRY_NS;
 
-	/* Doubled for every failure in a row, the first one left out. */
+	if (k->failures == 0)
+		return hurry ? wait : interval;
 	for (unsigned i = 1; i < k->failures && wait < KUBELET_BACKOFF_MAX_NS; i++)
 		wait *= 2;
-	return k->failures > 1 && wait > KUBELET_BACKOFF_MAX_NS ? KUBELET_BACKOFF_MAX_NS : wait;
+	return wait < KUBELET_BACKOFF_MAX_NS ? wait : KUBELET_BACKOFF_MAX_NS;
 }
 
 void kubelet_tick(struct kubelet *k, uint64_t now_ns, bool hurry)

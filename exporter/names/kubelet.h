@@ -3,8 +3,8 @@
 #define EXPORTER_NAMES_KUBELET_H
 /*
  * Asks this node's kubelet for its pods, in the exporter's loop: nobody ever waits for it. While
- * somebody is unknown it is asked every KUBELET_HURRY_NS, else every configured interval; after
- * failures less and less often, KUBELET_BACKOFF_MAX_NS at most. The last good list stays in use.
+ * somebody is unknown it is asked every KUBELET_HURRY_NS, else every configured interval; after a
+ * failure as soon, then less and less often, KUBELET_BACKOFF_MAX_NS at most. The last good list stays in use.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -43,15 +43,35 @@ admin_files() {
 	[ -f "$files" ] || files=$admin
 }
 
-# node_state KUBECONFIG NAME: $v becomes lines ready=, why=, version= and ip=; fails with what was said instead in $v.
-# Objects of the API's answer become lines at their braces; its fields stand in the order of the Go types that it is
-# written from (core/v1 NodeCondition, NodeAddress, NodeSystemInfo).
+# node_state KUBECONFIG NAME: $v becomes node_fields' lines; fails with what was said instead in $v.
 node_state() {
 	v=$(k3s_get "$1" "/api/v1/nodes/$2" 2>&1) || return 1
-	v=$(printf '%s\n' "$v" | tr '{}' '\n\n' | sed -n \
-		-e '/"type":"Ready"/{h;s/.*"status":"\([^"]*\)".*/ready=\1/p;g;s/.*"reason":"\([^"]*\)","message":"\([^"]*\).*/why=\1: \2/p;}' \
-		-e 's/.*"kubeletVersion":"\([^"]*\)".*/version=\1/p' \
-		-e '/"type":"InternalIP"/s/.*"address":"\([^"]*\)".*/ip=\1/p')
+	node_fields
+}
+
+# node_fields: $v, a node as the API tells it, becomes lines ready=, why=, version= and ip=. Its objects are told apart by
+# their braces; its fields stand in the order of the Go types that it is written from (core/v1 NodeCondition, NodeAddress,
+# NodeSystemInfo). In the shell itself: to begin a process takes a small or emulated processor longer.
+node_fields() {
+	old=$IFS
+	IFS='{}'
+	set -f
+	# shellcheck disable=SC2086
+	set -- $v
+	IFS=$old
+	v=
+	for l; do
+		case $l in
+		*'"type":"Ready"'*'"reason":"'*'","message":"'*)
+			ready=${l#*'"status":"'} why=${l#*'"reason":"'}
+			v="$v${nl}ready=${ready%%'"'*}${nl}why=${why%%'"'*}: "
+			why=${why#*'","message":"'}
+			v=$v${why%%'"'*} ;;
+		*'"kubeletVersion":"'*) l=${l#*'"kubeletVersion":"'} v="$v${nl}version=${l%%'"'*}" ;;
+		*'"type":"InternalIP"'*) l=${l#*'"address":"'} v="$v${nl}ip=${l%%'"'*}" ;;
+		esac
+	done
+	v=${v#"$nl"}
 }
 
 # True when what K3s said last is that its servers know this node by another password than the one in

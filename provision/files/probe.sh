@@ -244,22 +244,6 @@ ifaces() {
 	done
 }
 
-nodes() {
-	for q; do case $q in node:*) ;; *) continue ;; esac
-		p=${q#node:}
-		p=${p%:*}/agent/kubelet.kubeconfig
-		if ! [ -x /usr/local/bin/k3s ] || ! [ -f "$p" ]; then
-			no "$q"
-		else
-			node_state "$p" "${q##*:}" || v="ready=Unknown${nl}why=${v##*"$nl"}"
-			case $nl$v in *"${nl}ready=True"*) ;; *) ! node_refused || v="$v${nl}refused=yes" ;; esac
-			yes "$q" "$v"
-		fi
-	done
-}
-
-# Each by one request (node.lib.sh says why), all at once. They print longer answers than a pipe takes in one piece, so
-# each has a file; the folder is the only thing that is made here, and it goes.
 api_path() { # QUESTION: into $p
 	p=${1#*:}
 	case $1 in secret:*) p=/api/v1/namespaces/${p%/*}/secrets/${p#*/} ;; esac
@@ -290,43 +274,86 @@ api_one() { # QUESTION FILE
 	*) unknown "$1" "${v:-the API server does not answer}" ;;
 	esac
 }
-# The same for all questions by one curl: a process and a handshake cost more than the answers. These stay in variables, for
-# Secrets are among them, and are split by the shell itself, in one walk.
-api_all() { # FILE QUESTION...
-	said=$1.said
-	shift
-	all="$*"
-	for q; do
-		shift
-		api_path "$q"
-		set -- "$@" "$url$p"
-	done
-	between=$(printf '\036')
-	got=$(quiet_curl --no-fail -w "$between%{http_code}$between" --cacert "$ca" --cert "$cert" --key "$key" "$@" 2>"$said") || :
+kubelet_one() { # QUESTION FILE
+	p=${1#*:}
+	if kubelet_takes "${p##*:}" "${p%:*}" "$2.config"; then yes "$1" yes; else yes "$1" "$v"; fi
+}
+node_answer() { # QUESTION, whose answer is $v
+	case $nl$v in *"${nl}ready=True"*) ;; *) ! node_refused || v="$v${nl}refused=yes" ;; esac
+	yes "$1" "$v"
+}
+node_one() { # QUESTION
+	p=${1#*:}
+	node_state "${p%:*}/agent/kubelet.kubeconfig" "${1##*:}" || v="ready=Unknown${nl}why=${v##*"$nl"}"
+	node_answer "$1"
+}
+
+# request QUESTION: adds it to what the one curl is told ($config, in which $section says who asks) and to $these; false where
+# that curl cannot ask.
+config='' section='' these=''
+request() {
+	case $1 in
+	grafana:*) return 1 ;;
+	kubelet:*)
+		command -v curl >/dev/null || return 1
+		p=${1#*:} token=
+		IFS= read -r token <"${p##*:}" || :
+		case $token in *[!A-Za-z0-9._~+/=-]*) return 1 ;; esac
+		who="cacert = \"${p%:*}/agent/server-ca.crt\"${nl}header = \"Authorization: Bearer $token\""
+		url=https://127.0.0.1:10250/healthz ;;
+	*)
+		p=$files
+		case $1 in node:*) p=${1#*:} p=${p%:*}/agent/kubelet.kubeconfig ;; esac
+		if [ "$p" != "$asks" ]; then
+			asks=
+			by_curl "$p" || return 1
+			asks=$p server=$url
+		fi
+		who="cacert = \"$ca\"${nl}cert = \"$cert\"${nl}key = \"$key\""
+		p=/api/v1/nodes/${1##*:}
+		case $1 in node:*) ;; *) api_path "$1" ;; esac
+		url=$server$p ;;
+	esac
+	if [ "$who" != "$section" ]; then
+		config="$config${config:+next$nl}silent${nl}globoff${nl}noproxy = \"*\"${nl}user-agent = powerstack${nl}max-time = 15
+write-out = \"$between%{http_code} %{errormsg}$between\"$nl$who$nl"
+		section=$who
+	fi
+	config="${config}url = \"$url\"$nl"
+	these="$these $1"
+}
+# Asks for all of $these by one curl: a process and a handshake cost more than the answers. Who asks is read from stdin; the
+# answers stay in a variable, for Secrets are among them, and are split by the shell itself, in one walk.
+requests() {
+	got=$(printf '%s' "$config" | curl -q -K - 2>/dev/null) || :
 	old=$IFS
 	IFS=$between
 	# shellcheck disable=SC2086
 	set -- $got
 	IFS=$old
-	for q in $all; do
-		v=${1%"$nl"}
-		case ${2-} in
-		2??) api_answer "$q" ;;
-		404) no "$q" ;;
-		[1-9]??)
-			v=$(printf '%s\n' "$v" | sed -n 's/.*"message":"\([^"]*\)".*/\1/p')
-			unknown "$q" "${v:-the API server answers with status $2}" ;;
-		*)
-			v=$(tail -n 1 "$said")
-			unknown "$q" "${v:-the API server does not answer}" ;;
-		esac
+	for q in $these; do
+		v=${1%"$nl"} code=${2-}
 		[ $# -lt 2 ] || shift 2
+		why=${code#* } code=${code%% *} it='the API server'
+		case $q in kubelet:*) it='the kubelet' ;; esac
+		case $code in
+		2??) ;;
+		[1-9]??)
+			case $v in *'"message":"'*) why=${v#*'"message":"'} why=${why%%'"'*} ;; *) why="$it answers with status $code" ;; esac ;;
+		*) code='' why=${why:-$it does not answer} ;;
+		esac
+		case $code:$q in
+		2??:node:*) node_fields && node_answer "$q" ;;
+		*:node:*) v="ready=Unknown${nl}why=$why" && node_answer "$q" ;;
+		2??:kubelet:*) yes "$q" yes ;;
+		*:kubelet:*) yes "$q" "$why" ;;
+		2??:*) api_answer "$q" ;;
+		404:*) no "$q" ;;
+		*) unknown "$q" "$why" ;;
+		esac
 	done
 }
-kubelet_one() { # QUESTION FILE
-	p=${1#*:}
-	if kubelet_takes "${p##*:}" "${p%:*}" "$2.config"; then yes "$1" yes; else yes "$1" "$v"; fi
-}
+
 # Who logs in is read from stdin: nothing secret is an argument of a process.
 # shellcheck disable=SC2016
 grafana_get='read -r auth
@@ -354,15 +381,26 @@ grafana_one() { # QUESTION FILE
 		unknown "$1" "${v:-no answer within 10 s}"
 	fi
 }
+# What one curl cannot ask is asked by a process for each, all at once. They print longer answers than a pipe takes in one
+# piece, so each has a file; the folder is the only thing that is made here, and it goes.
+one() { # QUESTION FILE
+	case $1 in
+	node:*) node_one "$1" ;;
+	kubelet:*) kubelet_one "$1" "$2" ;;
+	grafana:*) grafana_one "$1" "$2" ;;
+	*) api_one "$1" "$2" ;;
+	esac
+}
 apis() {
 	work=
 	trap '[ -z "$work" ] || rm -rf -- "$work"' EXIT
 	trap 'exit 1' HUP INT TERM PIPE
-	nodes "$@" &
 	admin_files
-	n=0 all=
+	between=$(printf '\036')
+	n=0 asks=
 	for q; do
 		case $q in
+		node:*) p=${q#*:} p=${p%:*}/agent/kubelet.kubeconfig ;;
 		api:* | secret:* | grafana:*) p=$admin ;;
 		kubelet:*) p=${q##*:} ;;
 		*) continue ;;
@@ -371,24 +409,12 @@ apis() {
 			no "$q"
 			continue
 		fi
+		! request "$q" || continue
 		[ -n "$work" ] || work=$(mktemp -d /run/powerstack-probe.XXXXXX)
-		case $q in api:* | secret:*) all="$all $q"; continue ;; esac
 		n=$((n + 1))
-		case $q in
-		kubelet:*) kubelet_one "$q" "$work/$n" >"$work/$n" & ;;
-		grafana:*) grafana_one "$q" "$work/$n" >"$work/$n" & ;;
-		esac
+		one "$q" "$work/$n" >"$work/$n" &
 	done
-	if [ -n "$all" ] && by_curl "$files"; then
-		n=$((n + 1))
-		# shellcheck disable=SC2086
-		api_all "$work/$n" $all >"$work/$n" &
-	else
-		for q in $all; do
-			n=$((n + 1))
-			api_one "$q" "$work/$n" >"$work/$n" &
-		done
-	fi
+	[ -z "$these" ] || requests
 	wait
 	while [ $n -gt 0 ]; do
 		cat "$work/$n"

@@ -575,10 +575,28 @@ YAML
 touch $data/agent/ca.crt $data/agent/kubelet.crt
 cat >"$tmp/curl" <<'SHIM'
 #!/bin/sh
-echo "$*" >/var/log/curl.args
-case " $* " in *' @- '*) cat >/var/log/curl.in ;; esac
-[ ! -e /var/log/refused ] || { echo 'curl: (22) The requested URL returned error: 401' >&2; exit 22; }
-cat /var/log/k3s.says
+echo "$*" >>/var/log/curl.args
+case " $* " in
+*' -K - '*) ;;
+*)
+	case " $* " in *' @- '*) cat >/var/log/curl.in ;; esac
+	[ ! -e /var/log/refused ] || { echo 'curl: (22) The requested URL returned error: 401' >&2; exit 22; }
+	cat /var/log/k3s.says
+	exit ;;
+esac
+cat >/var/log/curl.in
+sed -n 's/^url = "\(.*\)"$/\1/p' /var/log/curl.in | while read -r url; do
+	if [ -e /var/log/refused ]; then
+		printf '\036000 Failed to connect\036'
+		continue
+	fi
+	case $url in
+	*/none) printf '{"kind":"Status","message":"none"}\n\036404 \036' ;;
+	*/ill) printf '{"kind":"Status","message":"etcd is ill"}\n\036500 \036' ;;
+	*/healthz) if [ -e /var/log/unknown ]; then printf 'Unauthorized\036401 \036'; else printf 'ok\036200 \036'; fi ;;
+	*) cat /var/log/k3s.says; printf '\036200 \036' ;;
+	esac
+done
 SHIM
 chmod 755 "$tmp/curl"
 cp "$tmp/curl" "$tmp/bin/curl"
@@ -587,7 +605,11 @@ is "$(cat /var/log/curl.args 2>&1)" 'cat: /var/log/curl.args: No such file or di
 touch $data/agent/kubelet.key
 rm /var/log/k3s.args
 like "$(probe node:$data:n1)" '^ip=192.0.2.7$' 'by curl where there is one'
-is "$(cat /var/log/curl.args; cat /var/log/k3s.args 2>/dev/null)" "-q -g -sS -f -A powerstack --noproxy * --max-time 15 --cacert $data/agent/ca.crt --cert $data/agent/kubelet.crt --key $data/agent/kubelet.key https://[::1]:6444/api/v1/nodes/n1" 'with the files that the kubeconfig names'
+is "$(cat /var/log/curl.args; grep -e '^c' -e '^key' -e '^url' /var/log/curl.in; cat /var/log/k3s.args 2>/dev/null)" "-q -K -
+cacert = \"$data/agent/ca.crt\"
+cert = \"$data/agent/kubelet.crt\"
+key = \"$data/agent/kubelet.key\"
+url = \"https://[::1]:6444/api/v1/nodes/n1\"" 'with the files that the kubeconfig names'
 rm -f "$tmp/bin/curl"
 : >$data/agent/kubelet.kubeconfig
 touch /var/log/refused
@@ -611,21 +633,7 @@ sum=$(printf '"a":"Z2VoZWlt"' | sha256sum)
 by_kubectl=$(probe $asked | sort)
 like "$by_kubectl" "^=secret:a/b=data=${sum%% *}\$" 'a Secret is told by its sum'
 is "$(printf '%s\n' "$by_kubectl" | grep -c 'secrets/b={"kind":"Secret","data":{},"type":"Opaque"}')" 1 'and shown without what it holds'
-cat >"$tmp/bin/curl" <<'SHIM'
-#!/bin/sh
-echo "$*" >>/var/log/curl.args
-[ ! -e /var/log/refused ] || echo 'curl: (7) Failed to connect' >&2
-for a; do
-	case $a in https:*) ;; *) continue ;; esac
-	if [ -e /var/log/refused ]; then printf '\036000\036'; continue; fi
-	case $a in
-	*/none) printf '{"kind":"Status","message":"none"}\n\036404\036' ;;
-	*/ill) printf '{"kind":"Status","message":"etcd is ill"}\n\036500\036' ;;
-	*) cat /var/log/k3s.says; printf '\036200\036' ;;
-	esac
-done
-SHIM
-chmod 755 "$tmp/bin/curl"
+cp "$tmp/curl" "$tmp/bin/curl"
 cat >$data/server/cred/admin.kubeconfig <<YAML
     server: https://127.0.0.1:6443
     certificate-authority: $data/agent/ca.crt
@@ -643,8 +651,8 @@ is "$(probe api:/none api:/version api:/ill)" '-api:/none
 !api:/ill=etcd is ill
 =probe=complete' 'what is not there and what goes wrong is told apart, each for itself'
 touch /var/log/refused
-is "$(probe api:/none api:/version)" '!api:/none=curl: (7) Failed to connect
-!api:/version=curl: (7) Failed to connect
+is "$(probe api:/none api:/version)" '!api:/none=Failed to connect
+!api:/version=Failed to connect
 =probe=complete' 'a server that cannot be reached is told by curl, too'
 rm -f /var/log/refused "$tmp/bin/curl" /var/lib/powerstack/k3s
 rm -r $data/server/cred
@@ -664,9 +672,19 @@ out=$(run kubelet-wait "$tmp/token" $data 3 2>&1)
 is "$? $(printf '%s\n' "$out" | tail -1)" '1 the kubelet does not take the token after 3 s: The connection to the server was refused' \
 	'one that it does not take is waited for, but not for ever'
 cp "$tmp/curl" "$tmp/bin/curl"
-is "$(probe "kubelet:$data:$tmp/token" | head -1)" "=kubelet:$data:$tmp/token=curl: (22) The requested URL returned error: 401" 'also by curl'
+is "$(probe "kubelet:$data:$tmp/token" | head -1)" "=kubelet:$data:$tmp/token=Failed to connect" 'also by curl'
 rm /var/log/refused
+touch /var/log/unknown
+is "$(probe "kubelet:$data:$tmp/token" | head -1)" "=kubelet:$data:$tmp/token=the kubelet answers with status 401" 'and one that it refuses'
+rm /var/log/unknown
+: >/var/log/curl.args
 is "$(probe "kubelet:$data:$tmp/token" | head -1)" "=kubelet:$data:$tmp/token=yes" 'which asks it'
+is "$(cat /var/log/curl.args; grep -e cacert -e header -e url /var/log/curl.in)" "-q -K -
+cacert = \"$data/agent/server-ca.crt\"
+header = \"Authorization: Bearer geheim-9\"
+url = \"https://127.0.0.1:10250/healthz\"" 'with the token in no argument'
+: >/var/log/curl.args
+run_ok 'one that curl tries is not waited for either' run kubelet-wait "$tmp/token" $data 3
 is "$(cat /var/log/curl.args /var/log/curl.in)" "-q -g -sS -f -A powerstack --noproxy * --max-time 15 --cacert $data/agent/server-ca.crt -H @- https://127.0.0.1:10250/healthz
 Authorization: Bearer geheim-9" 'with the token in no argument'
 rm -f "$tmp/bin/curl"

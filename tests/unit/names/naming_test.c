@@ -327,6 +327,29 @@ Test(naming, an_hour_without_the_kubelet)
 	end(&w);
 }
 
+/* Nobody is unknown, and one answer is bad: the next is asked for soon, not a whole interval later. */
+Test(naming, a_kubelet_that_fails_once)
+{
+	struct world w;
+	struct names_stats s;
+
+	begin(&w, true);
+	w.status = 500;
+	pass(&w, 0);
+	pass(&w, SECOND);
+	cr_assert_eq(w.asked, 1);
+	w.status = 200;
+	pass(&w, SECOND);
+	names_stats(w.names, &s);
+	cr_assert_eq(w.asked, 2);
+	cr_assert(s.kubelet_up);
+	pass(&w, 3 * SECOND);
+	cr_assert_eq(w.asked, 2, "and then no sooner than ever");
+	pass(&w, 27 * SECOND);
+	cr_assert_eq(w.asked, 3);
+	end(&w);
+}
+
 /* One that takes the request and says nothing: the deadline is real time here. */
 Test(naming, a_kubelet_that_hangs)
 {
