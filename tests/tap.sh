@@ -51,6 +51,29 @@ run_ok() { # run_ok DESCRIPTION COMMAND...: the command exits 0
 		echo "# status $tap_rc: $*"
 	fi
 }
+test_that() { # test_that DESCRIPTION COMMAND...: as run_ok, but in this very shell, whose variables the command may set. Its output
+	# goes to the file $tap_file of the suite's; a suite's $tap_around may run it and see to more.
+	tap_what=$1
+	shift
+	# shellcheck disable=SC2154 # the suite's
+	if ${tap_around-} "$@" >"$tap_file" 2>&1; then
+		ok "$tap_what"
+	else
+		tap_rc=$?
+		not_ok "$tap_what"
+		sed 's/^/# /' "$tap_file" | tail -40
+		echo "# status $tap_rc: $*"
+	fi
+}
+wait_for() { # wait_for SECONDS COMMAND...: until it exits 0
+	tap_tries=$(($1 * 20))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		tap_tries=$((tap_tries - 1))
+		[ "$tap_tries" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
 done_testing() { # the plan; the status is that of the whole suite
 	echo "1..$tap_n"
 	[ "$tap_failed" = 0 ] || return 1

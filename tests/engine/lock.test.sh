@@ -4,6 +4,8 @@
 # whatever way the holder ends.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
 # The script looks at all processes of the node: this node is to have none but ours.
 if [ "${POWERSTACK_OWN_PIDS:-}" != yes ] && unshare --pid --fork --mount-proc true 2>/dev/null; then
 	POWERSTACK_OWN_PIDS=yes exec unshare --pid --fork --mount-proc --kill-child "$0"
@@ -13,20 +15,8 @@ tmp=$(mktemp -d)
 pids=
 trap 'for p in $pids; do kill -9 "$p" 2>/dev/null; done; rm -rf "$tmp"' EXIT
 trap 'exit 129' INT TERM HUP
-n=0
-
-# test_that NAME COMMAND...: one TAP line
-test_that() {
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$tmp/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$tmp/log"
-	fi
-}
+# shellcheck disable=SC2034 # for test_that
+tap_file=$tmp/log
 
 # hold NAME WHO: starts a holder whose stdin stays open through the fifo NAME.in; its output is in NAME.out
 hold() {
@@ -217,8 +207,7 @@ test_that "a process that is merely called powerstack is not waited for" a_names
 if unshare --mount true 2>/dev/null; then
 	test_that "what works in a container here is not waited for" a_container_is_another_node
 else
-	n=$((n + 1))
-	echo "ok $n - what works in a container here is not waited for # SKIP no right to make a mount namespace"
+	skip 'no right to make a mount namespace' 'what works in a container here is not waited for'
 fi
 
 # Each of many takes the lock, counts inside it and lets go: two inside at once would lose a count.
@@ -253,4 +242,4 @@ nobody_is_inside_twice() {
 }
 test_that "many runs that come and go are never inside at once" nobody_is_inside_twice
 
-echo "1..$n"
+done_testing

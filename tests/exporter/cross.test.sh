@@ -32,11 +32,11 @@ for row in 'arm64 qemu-aarch64-static aarch64' 'armhf qemu-arm-static ARM'; do
 	# shellcheck disable=SC2086  # three words
 	set -- $row
 	if [ ! -e "out/static/$1/powerstack-exporter" ] || [ ! -e "out/release/embed/powerstack-exporter.$1" ]; then
-		skip "$1: the static exporter" "not built; 'make cross-deps ARCH=$1 && make ARCH=$1' builds it"
+		skip "not built; 'make cross-deps ARCH=$1 && make ARCH=$1' builds it" "$1: the static exporter"
 	elif ! command -v "$2" >/dev/null; then
-		skip "$1: the static exporter" "no $2 to try it with; 'make cross-deps ARCH=$1' installs it"
+		skip "no $2 to try it with; 'make cross-deps ARCH=$1' installs it" "$1: the static exporter"
 	else
 		try "$@"
 	fi
 done
-echo "1..$n"
+done_testing

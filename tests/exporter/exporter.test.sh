@@ -219,7 +219,7 @@ if [ "$(id -u)" = 0 ]; then
 	if "$exporter" --check --path.sysfs tests/fake/sysfs/none | grep -q '^bpf *works'; then
 		test_that 'three capabilities are enough for every source' needed
 	else
-		skip 'three capabilities are enough for every source' 'BPF does not work on this machine'
+		skip 'BPF does not work on this machine' 'three capabilities are enough for every source'
 	fi
 	without() {
 		with_caps '' >"$tmp/check" && cat "$tmp/check" && grep -q '^bpf *missing.*CAP_BPF' "$tmp/check" &&
@@ -227,8 +227,8 @@ if [ "$(id -u)" = 0 ]; then
 	}
 	test_that 'without any it runs, and names what it lacks' without
 else
-	skip 'three capabilities are enough for every source' 'not root'
-	skip 'without any it runs, and names what it lacks' 'not root'
+	skip 'not root' 'three capabilities are enough for every source'
+	skip 'not root' 'without any it runs, and names what it lacks'
 fi
 
 # ---- a BMC
@@ -309,4 +309,4 @@ kill -HUP $pid
 test_that 'unless told to take any' wait_for 10 is 'source_up{source="redfish"}' 1
 stop
 test_that 'SIGTERM ends it with status 0 while peers are asked' test "$status" = 0
-echo "1..$n"
+done_testing

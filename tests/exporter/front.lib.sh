@@ -1,35 +1,21 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: BSD-2-Clause
 # For the exporter's suites, sourced from the top folder: TAP, exporters on free ports, their pages.
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
 exporter=${POWERSTACK_EXPORTER:-$PWD/out/release/powerstack-exporter}
 here=tests/exporter # used by the suites
 tmp=$(mktemp -d)
 chmod 0755 "$tmp"
+# shellcheck disable=SC2034 # for test_that
+tap_file=$tmp/out
 pids=
-n=0
 cleanup() {
 	for p in $pids; do kill "$p" 2>/dev/null; done
 	rm -rf "$tmp"
 }
 trap cleanup EXIT
 trap 'exit 129' INT TERM HUP
-
-# test_that NAME COMMAND...: one TAP line
-test_that() {
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$tmp/out" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$tmp/out"
-	fi
-}
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
 
 # start LOG ARGS...: an exporter on a free port; sets pid, port, url
 start() {
@@ -48,15 +34,6 @@ stop() {
 	kill -TERM "$pid"
 	wait "$pid"
 	status=$?
-}
-wait_for() {
-	tries=$(($1 * 20))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.05
-	done
 }
 # tree NAME: a copy of a fake sysfs to change
 tree() {

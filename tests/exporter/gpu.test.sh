@@ -187,9 +187,9 @@ test_that 'the parts of a QuickAssist accelerator are shown as busy as they are'
 # ---- who uses a GPU
 : >"$tmp/root/dev/nvidiactl"
 if ! "$exporter" --check --path.sysfs tests/fake/sysfs/none | grep -q '^bpf *works'; then
-	skip 'who uses a GPU' 'BPF does not work on this machine'
+	skip 'BPF does not work on this machine' 'who uses a GPU'
 elif ! make_groups; then
-	skip 'who uses a GPU' 'no control group can be made on this machine'
+	skip 'no control group can be made on this machine' 'who uses a GPU'
 else
 	# wake DIGIT: a process in the container that does a little now and then; sets waker
 	wake() {
@@ -260,4 +260,4 @@ S
 	test_that 'it adds up' adds_up
 	stop
 fi
-echo "1..$n"
+done_testing

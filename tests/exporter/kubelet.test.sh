@@ -17,15 +17,6 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 129' INT TERM HUP
 
-wait_for() { # wait_for SECONDS COMMAND...
-	tries=$(($1 * 10))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
 serve() { # serve CERT KEY [CLIENT_CA]: sets kubelet, the port
 	: >"$tmp/port"
 	python3 tests/exporter/kubelet.py "$tmp/state" "$@" >"$tmp/port" 2>>"$tmp/kubelet.err" &

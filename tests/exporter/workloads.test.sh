@@ -9,8 +9,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/exporter/groups.lib.sh
 
 if ! "$exporter" --check --path.sysfs tests/fake/sysfs/none | grep -q '^bpf *works'; then
-	skip 'workloads from end to end' 'BPF does not work on this machine'
-	echo "1..$n"
+	skip 'BPF does not work on this machine' 'workloads from end to end'
+	done_testing
 	exit 0
 fi
 
@@ -19,8 +19,8 @@ tree intel-2s
 mkdir -p "$tmp/sys/fs"
 ln -s /sys/fs/cgroup "$tmp/sys/fs/cgroup"
 if ! make_groups; then
-	skip 'workloads from end to end' 'no control group can be made on this machine'
-	echo "1..$n"
+	skip 'no control group can be made on this machine' 'workloads from end to end'
+	done_testing
 	exit 0
 fi
 pod() { echo "kepler_container_$2joules_total{container_id=\"$(id_of "$1")\""; }
@@ -179,4 +179,4 @@ for name in kepler_exporter_build_info kepler_node_info kepler_node_package_joul
 done
 pid=$scraped
 stop
-echo "1..$n"
+done_testing

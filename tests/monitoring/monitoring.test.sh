@@ -89,7 +89,7 @@ ready() { curl -sS -m 5 "http://127.0.0.1:$web/-/ready" | grep -qi ready; }
 wait_for 60 ready || {
 	test_that 'Prometheus starts' false
 	sed 's/^/# /' "$tmp/prometheus.log"
-	echo "1..$n"
+	done_testing
 	exit 1
 }
 test_that 'Prometheus finds the node and asks its exporter, under the job and the node'\''s name' \
@@ -102,7 +102,7 @@ if "$exporter" --check --path.sysfs tests/fake/sysfs/none | grep -q '^bpf *works
 tab=$(printf '\t')
 while IFS=$tab read -r kind title expr; do
 	case $bpf:$expr in no:*kepler_container_*)
-		skip "$kind $title has data" 'BPF does not work on this machine'
+		skip 'BPF does not work on this machine' "$kind $title has data"
 		continue ;;
 	esac
 	case $kind in
@@ -132,4 +132,4 @@ if [ $bpf = yes ]; then test_that 'the namespaces draw what the nodes draw' wait
 stop
 told() { has 'ALERTS{alertname="EnergyExporterDown",alertstate=~"pending|firing"}'; }
 test_that 'an exporter that is gone is told of' wait_for 60 told
-echo "1..$n"
+done_testing

@@ -3,15 +3,15 @@
 # A million random ticks: sums are exact to the microjoule and no account steps back.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
 make --no-print-directory out/release/property/conservation >/dev/null || exit 1
-n=0
 for seed in 1 2 3 4; do
-	n=$((n + 1))
 	if said=$(out/release/property/conservation 250000 $seed); then
-		echo "ok $n - $said"
+		ok "$said"
 	else
-		echo "not ok $n - seed $seed"
+		not_ok "seed $seed"
 		echo "# $said"
 	fi
 done
-echo "1..$n"
+done_testing

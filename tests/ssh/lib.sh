@@ -7,33 +7,21 @@ chmod 0755 "$tmp"
 client=$PWD/out/asan/ssh-client
 export ASAN_OPTIONS="detect_leaks=1:quarantine_size_mb=4:log_path=$tmp/san" UBSAN_OPTIONS="log_path=$tmp/san:print_stacktrace=1"
 unset SSH_AUTH_SOCK SSH_AGENT_PID
-n=0
-failures=0
-
-# test_that NAME COMMAND...: one TAP line; a sanitizer's report fails it too
-test_that() {
-	name=$1
-	shift
-	n=$((n + 1))
-	"$@" >"$tmp/log" 2>&1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+# shellcheck disable=SC2034 # for test_that
+tap_file=$tmp/log tap_around=sane
+# sane COMMAND...: a sanitizer's report fails it too
+sane() {
+	"$@"
 	rc=$?
 	for san in "$tmp"/san.*; do
 		[ -e "$san" ] || continue
-		cat "$san" >>"$tmp/log"
+		cat "$san"
 		rm -f "$san"
 		rc=99
 	done
-	if [ $rc = 0 ]; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$tmp/log" | tail -40
-		failures=$((failures + 1))
-	fi
-}
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
+	return $rc
 }
 # ends PATTERN STATUS COMMAND...: it exits with STATUS and its output has PATTERN (fixed text)
 ends() {
@@ -63,16 +51,6 @@ within() {
 	[ $took -le $((limit * 1000)) ] || { echo "took $took ms, more than $limit s"; return 98; }
 	return $within_rc
 }
-wait_for() {
-	tries=$(($1 * 20))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-
 port_of() { cat "$tmp/$1/port"; }
 # A port that nobody uses now.
 free_port() {

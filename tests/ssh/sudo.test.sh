@@ -23,8 +23,8 @@ trap cleanup EXIT
 trap 'exit 129' INT TERM HUP
 
 if [ "$(id -u)" != 0 ] || ! command -v sudo >/dev/null; then
-	skip "sudo" "it wants root and an installed sudo, to make a user and a sudoers.d file"
-	echo "1..$n"
+	skip "it wants root and an installed sudo, to make a user and a sudoers.d file" "sudo"
+	done_testing
 	exit 0
 fi
 make --no-print-directory MODE=asan out/asan/ssh-client >"$tmp/build.log" 2>&1 || { cat "$tmp/build.log" >&2; exit 1; }
@@ -141,7 +141,7 @@ if [ -x /bin/tcsh ]; then
 	test_that "a csh user: several lines are refused with the reason" ends "is a csh" 101 plain run 'echo a
 echo b'
 else
-	skip "csh users" "tcsh is not installed"
+	skip "tcsh is not installed" "csh users"
 fi
 usermod -s /bin/dash "$user"
 test_that "a user with dash" says "it's" plain run 'echo "$1"' "it's"
@@ -242,7 +242,7 @@ if mount -t tmpfs -o size=4m tmpfs "$tmp/small" 2>/dev/null; then
 	test_that "... and nothing is left" test -z "$(ls -A "$tmp/small")"
 	test_that "what fits goes" says new upload "$tmp/two" "$tmp/small/f" 0644 root:root
 else
-	skip "no space" "no tmpfs can be mounted here"
+	skip "no tmpfs can be mounted here" "no space"
 fi
 (ulimit -f 2000 && start_sshd limited) || exit 1
 know limited
@@ -269,5 +269,4 @@ big() {
 }
 test_that "200 MB through sudo, not held in memory" within 60 big
 
-echo "1..$n"
-[ $failures = 0 ]
+done_testing

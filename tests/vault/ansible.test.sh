@@ -5,8 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 
 command -v ansible-vault >/dev/null || {
-	skip 'import of Ansible vaults' 'ansible-vault is not installed'
-	plan
+	skip 'ansible-vault is not installed' 'import of Ansible vaults'
+	done_testing
 	exit 0
 }
 printf 'correct horse\n' >"$priv/pw"
@@ -104,4 +104,4 @@ points_there() {
 		says 'powerstack vault import' status 3 vault --vault ansible.yml view </dev/null
 }
 test_that 'opening one points to import' points_there
-plan
+done_testing

@@ -4,38 +4,21 @@
 # where powerstack works: no planted secret may ever be found there.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
 powerstack=${POWERSTACK:-$PWD/out/release/powerstack}
 # shellcheck disable=SC2034
 here=$PWD/tests/vault
 priv=$(mktemp -d)
 tmp=$(mktemp -d)
-n=0
+# shellcheck disable=SC2034 # for test_that
+tap_file=$priv/out
 export HOME="$tmp/home" TMPDIR="$tmp/tmpdir" LC_ALL=C.UTF-8
 unset POWERSTACK_VAULT_PASSWORD_FILE EDITOR VISUAL
 mkdir "$HOME" "$TMPDIR" "$tmp/work"
 cd "$tmp/work" || exit 1
 trap 'rm -rf "$priv" "$tmp"' EXIT
 trap 'exit 129' INT TERM HUP
-
-# test_that NAME COMMAND...: one TAP line
-test_that() {
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$priv/out" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$priv/out"
-	fi
-}
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
-plan() {
-	echo "1..$n"
-}
 
 # vault WORDS...: with the password file of the tests, cheap keys, no terminal and empty input
 vault() { setsid -w "$powerstack" --vault-password-file "$priv/pw" vault "$@"; }

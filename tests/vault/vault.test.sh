@@ -282,8 +282,8 @@ with_nano() {
 		! grep -rqF -f "$priv/planted" "$HOME" && ! left_over
 }
 vim=$(command -v vim.tiny || command -v vim.basic || command -v vim) || vim=
-if [ -n "$vim" ]; then test_that 'vim keeps no swap, backup, undo or viminfo' with_vim "$vim"; else skip 'vim keeps nothing' 'vim is not installed'; fi
-if command -v nano >/dev/null; then test_that 'nano keeps no backup or history' with_nano; else skip 'nano keeps nothing' 'nano is not installed'; fi
+if [ -n "$vim" ]; then test_that 'vim keeps no swap, backup, undo or viminfo' with_vim "$vim"; else skip 'vim is not installed' 'vim keeps nothing'; fi
+if command -v nano >/dev/null; then test_that 'nano keeps no backup or history' with_nano; else skip 'nano is not installed' 'nano keeps nothing'; fi
 
 # ---- the terminal
 
@@ -340,9 +340,9 @@ if strace -o /dev/null true 2>/dev/null; then
 	test_that 'no secret is in an argument or environment of any process' quiet_in_processes
 	test_that 'files are private from their first byte' private_from_the_start
 else
-	skip 'no secret is in an argument or environment of any process' 'strace may not trace here'
-	skip 'files are private from their first byte' 'strace may not trace here'
+	skip 'strace may not trace here' 'no secret is in an argument or environment of any process'
+	skip 'strace may not trace here' 'files are private from their first byte'
 fi
 nothing_left() { ! grep -raF -f "$priv/planted" "$tmp" && ! left_over; }
 test_that 'no planted secret is in any file that is left' nothing_left
-plan
+done_testing
