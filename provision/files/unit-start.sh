@@ -9,12 +9,26 @@ unit=$1 whose=$2 limit=$3
 shift 3
 
 prop() { systemctl show -p "$1" --value -- "$unit"; }
+look() {
+	load='' active='' enabled='' stale='' started=''
+	for l in $(systemctl show -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -p ExecMainStartTimestampMonotonic -- "$unit"); do
+		case $l in
+		LoadState=*) load=${l#*=} ;;
+		ActiveState=*) active=${l#*=} ;;
+		UnitFileState=*) enabled=${l#*=} ;;
+		NeedDaemonReload=*) stale=${l#*=} ;;
+		*) started=${l#*=} ;;
+		esac
+	done
+}
 
-systemctl daemon-reload
-load=$(prop LoadState)
+# Only where it must: systemd then reads all its units anew, seconds of a small board's processor.
+look
+if [ "$load" != loaded ] || [ "$stale" = yes ]; then
+	systemctl daemon-reload
+	look
+fi
 [ "$load" = loaded ] || fail "unit '$unit' is $load"
-active=$(prop ActiveState)
-enabled=$(prop UnitFileState)
 if [ "$whose" = shared ] && { [ "$active" != active ] || [ "$enabled" != enabled ]; }; then
 	[ -f "$state/unit/$unit" ] || echo "was $active $enabled" | record "unit/$unit"
 fi
@@ -29,7 +43,6 @@ if [ "$active" = active ] || [ "$active" = reloading ]; then
 	up=$((${up%.*} * 1000000 + (1${up#*.} - 100) * 10000))
 	: "$rest"
 	now=$(date +%s%N)
-	started=$(prop ExecMainStartTimestampMonotonic)
 	started=$((now - (up - started) * 1000))
 	for f; do
 		[ -e "$f" ] || continue # one that this node has no need of

@@ -516,7 +516,16 @@ cp "$tmp/bin/systemctl" "$tmp/systemctl.kept"
 cat >"$tmp/bin/systemctl" <<'SHIM'
 #!/bin/sh
 echo "$*" >>/var/log/systemctl.args
-case "$*" in *LoadState*) echo loaded ;; *ActiveState*) echo active ;; *UnitFileState*) echo enabled ;; *ExecMainStart*) cat /var/log/started ;; esac
+case "$*" in
+*LoadState*)
+	stale=no load=loaded
+	[ ! -e /var/log/stale ] || stale=yes
+	[ ! -e /var/log/unread ] || load=not-found
+	printf 'LoadState=%s\nActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=%s\n' $load $stale
+	echo "ExecMainStartTimestampMonotonic=$(cat /var/log/started)" ;;
+*ActiveState*) echo active ;;
+daemon-reload) rm -f /var/log/stale /var/log/unread ;;
+esac
 SHIM
 echo 1 >/var/log/started
 touch "$tmp/young"
@@ -526,6 +535,13 @@ is "$(grep -c '^restart -- u.service$' /var/log/systemctl.args)" 1 'one that is 
 echo $((($(cut -d. -f1 /proc/uptime) + 1000) * 1000000)) >/var/log/started
 run_ok 'an older one is not' run unit-start u.service ours 5 "$tmp/none" "$tmp/young"
 is "$(grep -c '^restart' /var/log/systemctl.args)" 0 'and nothing is restarted'
+is "$(grep -c '^daemon-reload' /var/log/systemctl.args)" 0 'nor are all units read again'
+for v in stale unread; do
+	touch /var/log/$v
+	: >/var/log/systemctl.args
+	run_ok "a unit that systemd has not read as it is now ($v)" run unit-start u.service ours 5 "$tmp/none"
+	is "$(grep -c '^daemon-reload' /var/log/systemctl.args)" 1 'is read again, once'
+done
 mv "$tmp/systemctl.kept" "$tmp/bin/systemctl"
 
 # ---- the node in the cluster, as a kubectl tells it, and as a curl does
