@@ -320,7 +320,101 @@ bool gpus_take(struct gpus *g, unsigned gpu, struct zone_mark *ret)
 	return true;
 }
 
+/* ---- ticks */
+
+/* The zone of a device. Its package is the driver's number, unless another device had that before. */
+static int zone_of(struct gpu *d, unsigned i, unsigned source, struct zones *zones, struct err *e)
+{
+	struct zone z = { .component = COMP_GPU, .source = source, .power_max_uw = GPU_MAX_UW, .tells_busy = true };
+
+	if (d->zoned)
+		return 0;
+	snprintf(z.name, sizeof z.name, "%s", d->uuid);
+	snprintf(z.device, sizeof z.device, "%s", d->name);
+	snprintf(z.package, sizeof z.package, "%u", i);
+	for (size_t k = 0; k < zones->n; k++) {
+		const struct zone *has = &zones->v[k];
+
+		if (has->source == z.source && strcmp(has->package, z.package) == 0 && strcmp(has->name, z.name) != 0)
+			snprintf(z.package, sizeof z.package, "%s", d->uuid);
+	}
+	int rc = zones_intern(zones, &z, &d->zone, e);
+
+	d->zoned = rc == 0;
+	return rc;
+}
+
+static int mark_device(struct gpus *g, unsigned i, unsigned source, struct zones *zones, uint64_t now_ns,
+		       struct tick *into, struct err *e)
+{
+	struct gpu *d = &g->v[i];
+	struct zone_mark mark;
+	int rc = d->there ? zone_of(d, i, source, zones, e) : 0;
+
+	if (rc < 0 || !d->zoned)
+		return rc;
+	if (now_ns - d->at_ns > GPU_LOST_NS) {
+		/* Lost, or taken out: no mark is to be waited for. */
+		zones->v[d->zone].standby = true;
+		return 0;
+	}
+	if (!gpus_take(g, i, &mark))
+		return 0;
+	mark.zone = d->zone;
+	return tick_add_mark(into, &mark, e);
+}
+
+static bool has_zone(const struct gpus *g, uint32_t zone)
+{
+	for (unsigned i = 0; i < GPUS_MAX; i++) {
+		if (g->v[i].zoned && g->v[i].zone == zone)
+			return true;
+	}
+	return false;
+}
+
+int gpus_tick(struct gpus *g, unsigned source, struct zones *zones, uint64_t now_ns, struct tick *into,
+	      struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < GPUS_MAX && rc == 0; i++)
+		rc = mark_device(g, i, source, zones, now_ns, into, e);
+	/* Of a device whose number another one has now no mark is to be waited for either. */
+	for (uint32_t k = 0; g->rounds > 0 && k < zones->n; k++)
+		zones->v[k].standby |= zones->v[k].source == source && !has_zone(g, k);
+	/* Whoever has used a device stays known, and what it used, also while nothing is told. */
+	for (size_t i = 0; i < g->nusers && rc == 0; i++) {
+		const struct gpu_user *u = &g->users[i];
+
+		if (g->v[u->gpu].zoned)
+			rc = tick_add_gpu(into, &(struct gpu_mark){ .zone = g->v[u->gpu].zone, .tgid = u->pid,
+								    .cgroup = u->cgroup,
+								    .busy_ns = u->told_busy_ns,
+								    .held_ns = u->told_held_ns }, e);
+	}
+	return rc;
+}
+
 /* ---- taking lines in */
+
+/* Nothing is known any more of what had this number. */
+static void forget_device(struct gpus *g, unsigned gpu)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->nusers; i++) {
+		if (g->users[i].gpu != gpu)
+			g->users[kept++] = g->users[i];
+	}
+	g->nusers = kept;
+	g->v[gpu] = (struct gpu){ 0 };
+}
+
+static bool is_device(const struct gpu *d, const char *uuid, size_t len)
+{
+	return strncmp(d->uuid, uuid, len) == 0 && d->uuid[len] == '\0';
+}
 
 /* "UUID NAME"; the UUID becomes a label and a zone's name. */
 static int take_device(struct gpus *g, const struct line *l, struct err *e)
@@ -335,16 +429,16 @@ static int take_device(struct gpus *g, const struct line *l, struct err *e)
 	}
 	if (len >= sizeof d->uuid || *name == '\0')
 		return err_set(e, ERR_FAILED, "the GPU helper says '%.60s', which is no UUID and name", l->text);
-	if (strncmp(d->uuid, l->text, len) != 0 || d->uuid[len] != '\0') {
-		/* Another device has this number now. */
-		size_t kept = 0;
-
-		for (size_t i = 0; i < g->nusers; i++) {
-			if (g->users[i].gpu != l->gpu)
-				g->users[kept++] = g->users[i];
-		}
-		g->nusers = kept;
-		*d = (struct gpu){ .there = true, .busy_unknown = true };
+	for (unsigned i = 0; i < GPUS_MAX; i++) {
+		if (i == l->gpu || !is_device(&g->v[i], l->text, len))
+			continue;
+		if (g->v[i].there)
+			return err_set(e, ERR_FAILED, "the GPU helper says that GPUs %u and %u are one", i, l->gpu);
+		forget_device(g, i); /* it has another number now */
+	}
+	if (!is_device(d, l->text, len)) {
+		forget_device(g, l->gpu);
+		d->busy_unknown = true;
 		memcpy(d->uuid, l->text, len);
 	}
 	d->there = true;

@@ -43,6 +43,9 @@
 #define GPU_GAP_NS (10 * UINT64_C(1000000000))
 /* A user that is not told of for so long has let go of the device. */
 #define GPU_USER_KEPT_NS (30 * UINT64_C(1000000000))
+/* A device that gave no reading for longer is lost: longer than a hang is borne and the pause before another
+ * start, after which what it drew meanwhile is told. */
+#define GPU_LOST_NS (300 * UINT64_C(1000000000))
 /* No device draws more. */
 #define GPU_MAX_UW (UINT64_C(5000) * 1000000)
 
@@ -64,7 +67,7 @@ struct gpu {
 	bool there;
 	bool divided, unwatched;   /* its processes cannot be told apart, or not be watched */
 	char uuid[64], name[64];
-	uint32_t zone;		   /* the owner's */
+	uint32_t zone;		   /* once it is zoned */
 	bool zoned;
 	struct integral power;
 	uint64_t at_ns, told_ns;   /* the last round, and the last that was told on; 0: none */
@@ -100,6 +103,10 @@ int gpus_line(struct gpus *g, const char *line, size_t len, uint64_t now_ns, str
 /* The last mark of a device (zone is left 0); taken again, it tells the same of the same time. false: there is
  * none yet. */
 bool gpus_take(struct gpus *g, unsigned gpu, struct zone_mark *ret);
+/* Adds to the tick what was told last: a mark of each device, again and again until it tells anew or is lost, and
+ * one of each of its users. Devices get zones, of that source. -ERR_MEMORY. */
+int gpus_tick(struct gpus *g, unsigned source, struct zones *zones, uint64_t now_ns, struct tick *into,
+	      struct err *e);
 /* Drops users that have let go of their devices; for after their counters were taken. */
 void gpus_forget(struct gpus *g, uint64_t now_ns);
 

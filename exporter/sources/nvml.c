@@ -18,8 +18,6 @@
 /* It tells twice a second; but to wake GPUs that nobody used takes seconds for each. */
 #define SILENCE_NS (60 * SECOND_NS)
 #define LATE_NS (4 * SECOND_NS)
-/* Longer than a hang is borne and the pause before another start: what was drawn meanwhile was counted. */
-#define LOST_NS (300 * SECOND_NS)
 
 struct nvml {
 	struct source *source;
@@ -154,68 +152,13 @@ static int nvml_open(struct source *s, const struct roots *roots, struct zones *
 	return rc;
 }
 
-/* The zone of a device. Its package is the driver's number, unless another device had that before. */
-static int zone_of(struct nvml *n, unsigned i, struct err *e)
-{
-	struct gpu *d = &n->gpus.v[i];
-	struct zone z = { .component = COMP_GPU, .source = n->source->index, .power_max_uw = GPU_MAX_UW, .tells_busy = true };
-
-	if (d->zoned)
-		return 0;
-	snprintf(z.name, sizeof z.name, "%s", d->uuid);
-	snprintf(z.device, sizeof z.device, "%s", d->name);
-	snprintf(z.package, sizeof z.package, "%u", i);
-	for (size_t k = 0; k < n->zones->n; k++) {
-		const struct zone *has = &n->zones->v[k];
-
-		if (has->source == z.source && strcmp(has->package, z.package) == 0 && strcmp(has->name, z.name) != 0)
-			snprintf(z.package, sizeof z.package, "%s", d->uuid);
-	}
-	int rc = zones_intern(n->zones, &z, &d->zone, e);
-
-	d->zoned = rc == 0;
-	return rc;
-}
-
-/* Adds the device's mark: what it told last, again and again, until it tells anew or is given up. */
-static int read_gpu(struct nvml *n, unsigned i, uint64_t now, struct tick *into, struct err *e)
-{
-	struct gpu *d = &n->gpus.v[i];
-	struct zone_mark mark;
-	int rc = d->there ? zone_of(n, i, e) : 0;
-
-	if (rc < 0 || !d->zoned)
-		return rc;
-	if (now - d->at_ns > LOST_NS) {
-		/* Lost, or taken out: no mark is to be waited for. */
-		n->zones->v[d->zone].standby = true;
-		return 0;
-	}
-	if (!gpus_take(&n->gpus, i, &mark))
-		return 0;
-	mark.zone = d->zone;
-	return tick_add_mark(into, &mark, e);
-}
-
 static int nvml_read(struct source *s, struct tick *into, struct err *e)
 {
 	struct nvml *n = s->state;
 	struct gpus *g = &n->gpus;
 	uint64_t now = tick_now_ns();
-	int rc = 0;
+	int rc = gpus_tick(g, s->index, n->zones, now, into, e);
 
-	for (unsigned i = 0; i < GPUS_MAX && rc == 0; i++)
-		rc = read_gpu(n, i, now, into, e);
-	/* Whoever has used a device stays known, and what it used, also while nothing is told. */
-	for (size_t i = 0; i < g->nusers && rc == 0; i++) {
-		const struct gpu_user *u = &g->users[i];
-
-		if (g->v[u->gpu].zoned)
-			rc = tick_add_gpu(into, &(struct gpu_mark){ .zone = g->v[u->gpu].zone, .tgid = u->pid,
-								    .cgroup = u->cgroup,
-								    .busy_ns = u->told_busy_ns,
-								    .held_ns = u->told_held_ns }, e);
-	}
 	gpus_forget(g, now);
 	if (rc < 0)
 		return rc;

@@ -275,3 +275,32 @@ Test(gpus, another_device_under_the_same_number_begins_at_nothing)
 	cr_expect_str_eq(g.v[0].name, "NVIDIA L40");
 	cr_expect_eq(g.v[0].at_ns, 0);
 }
+
+Test(gpus, a_device_under_another_number_is_the_same_device)
+{
+	static struct zones zones;
+	struct tick t = { .zones = &zones };
+
+	lines(HELLO "gpu 1 0 GPU-bb NVIDIA H100\nat 10000000000\nenergy 0 5\nenergy 1 7\nholds 1 9 5\nend\n");
+	cr_expect_lt(line("gpu 1 0 GPU-aa NVIDIA L4"), 0, "no two of them are one");
+	cr_assert_eq(gpus_tick(&g, 2, &zones, 11 * SECOND, &t, &e), 0);
+	cr_assert_eq(t.nmarks, 2);
+	cr_expect_eq(t.marks[1].uj, 7000);
+	cr_expect_eq(t.ngpus, 3, "nobody twice, and one user");
+	/* the first one fell off */
+	lines("powerstack-gpu 1 535.129.03\ngpu 0 0 GPU-bb NVIDIA H100\nat 12000000000\nenergy 0 8\nend\n");
+	tick_reset(&t, 1);
+	cr_assert_eq(gpus_tick(&g, 2, &zones, 13 * SECOND, &t, &e), 0);
+	cr_assert_eq(t.nmarks, 1);
+	cr_expect_eq(t.marks[0].zone, 1);
+	cr_expect_eq(t.marks[0].uj, 8000);
+	cr_expect_str_eq(zones.v[1].package, "1", "its label stays");
+	cr_expect(zones.v[0].standby, "nobody waits for the other");
+	cr_expect_not(zones.v[1].standby);
+	/* and for good */
+	tick_reset(&t, 1);
+	cr_assert_eq(gpus_tick(&g, 2, &zones, 12 * SECOND + GPU_LOST_NS + 1, &t, &e), 0);
+	cr_expect_eq(t.nmarks, 0);
+	cr_expect(zones.v[1].standby);
+	tick_clear(&t);
+}
