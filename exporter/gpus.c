@@ -10,6 +10,7 @@
 
 #define MOST UINT64_C(1000000000000000) /* 10^15, of anything: its thousandfold still fits */
 #define PID_MOST UINT64_C(0x7fffffff)
+#define INSTANCES_MOST 64 /* there are seven today */
 /* Samples further apart are none of a device that is asked all the time. */
 #define SAMPLE_MAX_US UINT64_C(60000000)
 
@@ -25,6 +26,8 @@ enum word {
 	WORD_MEMORY,
 	WORD_SEEN,
 	WORD_BUSY,
+	WORD_MOVES,
+	WORD_DIVIDED,
 	WORD_BLIND,
 	WORD_HOLDS,
 	WORD_ERROR,
@@ -41,7 +44,7 @@ static const struct {
 	uint64_t most[2]; /* their largest values */
 } words[] = {
 	[WORD_HELLO] = { "powerstack-gpu", .text = true, .n = 1, .most = { 1000 } },
-	[WORD_GPU] = { "gpu", .gpu = true, .text = true, .n = 1, .most = { 1 } },
+	[WORD_GPU] = { "gpu", .gpu = true, .text = true },
 	[WORD_AT] = { "at", .n = 1, .most = { UINT64_MAX / 2 } },
 	[WORD_ENERGY] = { "energy", .gpu = true, .round = true, .n = 1, .most = { MOST } },
 	[WORD_POWER] = { "power", .gpu = true, .round = true, .n = 1, .most = { GPU_MAX_UW / 1000 } },
@@ -49,6 +52,8 @@ static const struct {
 	[WORD_MEMORY] = { "memory", .gpu = true, .round = true, .n = 1, .most = { MOST } },
 	[WORD_SEEN] = { "seen", .gpu = true, .round = true, .n = 2, .most = { UINT64_MAX / 2, UINT64_MAX / 2 } },
 	[WORD_BUSY] = { "busy", .gpu = true, .round = true, .n = 2, .most = { PID_MOST, 100 } },
+	[WORD_MOVES] = { "moves", .gpu = true, .round = true, .n = 2, .most = { PID_MOST, 100 } },
+	[WORD_DIVIDED] = { "divided", .gpu = true, .round = true, .n = 1, .most = { INSTANCES_MOST } },
 	[WORD_BLIND] = { "blind", .gpu = true, .round = true },
 	[WORD_HOLDS] = { "holds", .gpu = true, .round = true, .n = 2, .most = { PID_MOST, MOST } },
 	[WORD_ERROR] = { "error", .gpu = true, .round = true, .text = true },
@@ -128,7 +133,7 @@ static void drop_round(struct gpus *g)
 		struct gpu_user *u = &g->users[i];
 
 		u->holds = u->works = false;
-		u->bytes = u->percent = 0;
+		u->bytes = u->busy_percent = u->memory_percent = 0;
 	}
 }
 
@@ -171,7 +176,8 @@ void gpus_forget(struct gpus *g, uint64_t now_ns)
 
 	for (size_t i = 0; i < g->nusers; i++) {
 		const struct gpu_user *u = &g->users[i];
-		bool told = u->busy_ns == u->told_busy_ns && u->held_ns == u->told_held_ns;
+		bool told = u->busy_ns == u->told_busy_ns && u->memory_ns == u->told_memory_ns &&
+			    u->held_ns == u->told_held_ns;
 
 		if (u->pid == 0 || !told || u->holds || u->works || now_ns < u->heard_ns ||
 		    now_ns - u->heard_ns < GPU_USER_KEPT_NS)
@@ -224,8 +230,10 @@ static bool take_users(struct gpus *g, unsigned gpu, struct gpu_user *nobody, ui
 			u->placed &= u->heard_ns == d->at_ns;
 			u->heard_ns = g->round_ns;
 		}
-		if (u->works && watched)
-			u->busy_ns += us * u->percent * 10; /* a hundredth of a microsecond is 10 ns */
+		if (u->works && watched) {
+			u->busy_ns += us * u->busy_percent * 10; /* a hundredth of a microsecond is 10 ns */
+			u->memory_ns += us * u->memory_percent * 10;
+		}
 		if (!u->holds || !watched || d->round.memory == 0)
 			continue;
 		uint64_t part = (uint64_t)((unsigned __int128)ns * u->bytes / d->round.memory);
@@ -254,6 +262,7 @@ static void tell(struct gpus *g, unsigned gpu)
 		if (u->gpu != gpu)
 			continue;
 		u->told_busy_ns = u->busy_ns;
+		u->told_memory_ns = u->memory_ns;
 		u->told_held_ns = u->held_ns;
 	}
 }
@@ -281,7 +290,8 @@ static int end_device(struct gpus *g, unsigned gpu, struct err *e)
 	bool held = take_users(g, gpu, nobody, ns, !gap && !d->round.blind);
 
 	d->at_ns = g->round_ns;
-	d->unwatched = d->round.blind;
+	d->users = d->round.divided ? USERS_DIVIDED : d->round.blind ? USERS_UNTOLD : USERS_TOLD;
+	d->instances = (unsigned)d->round.instances;
 	if (gap || d->round.blind)
 		nobody->busy_ns += ns;
 	if (d->round.util && !gap)
@@ -361,6 +371,8 @@ static int mark_device(struct gpus *g, unsigned i, unsigned source, struct zones
 	if (!gpus_take(g, i, &mark))
 		return 0;
 	mark.zone = d->zone;
+	zones->v[d->zone].users = d->users;
+	zones->v[d->zone].instances = d->instances;
 	return tick_add_mark(into, &mark, e);
 }
 
@@ -391,6 +403,7 @@ int gpus_tick(struct gpus *g, unsigned source, struct zones *zones, uint64_t now
 			rc = tick_add_gpu(into, &(struct gpu_mark){ .zone = g->v[u->gpu].zone, .tgid = u->pid,
 								    .cgroup = u->cgroup,
 								    .busy_ns = u->told_busy_ns,
+								    .memory_ns = u->told_memory_ns,
 								    .held_ns = u->told_held_ns }, e);
 	}
 	return rc;
@@ -442,7 +455,6 @@ static int take_device(struct gpus *g, const struct line *l, struct err *e)
 		memcpy(d->uuid, l->text, len);
 	}
 	d->there = true;
-	d->divided = l->v[0] == 1;
 	snprintf(d->name, sizeof d->name, "%s", name);
 	return 0;
 }
@@ -490,11 +502,16 @@ static int take(struct gpus *g, const struct line *l, uint64_t now_ns, struct er
 		d->round.to_us = l->v[1];
 		break;
 	case WORD_BUSY:
+	case WORD_MOVES:
 		if (!d->round.seen)
 			return err_set(e, ERR_FAILED, "the GPU helper tells of a process that it did not see");
 		rc = user_of(g, l->gpu, (uint32_t)l->v[0], &u, e);
 		if (rc == 0)
-			u->works = true, u->percent = l->v[1];
+			u->works = true, *(l->word == WORD_BUSY ? &u->busy_percent : &u->memory_percent) = l->v[1];
+		break;
+	case WORD_DIVIDED:
+		d->round.divided = d->round.blind = true;
+		d->round.instances = l->v[0];
 		break;
 	case WORD_BLIND:
 		d->round.blind = true;

@@ -10,15 +10,17 @@
  * number that the driver gave the device.
  *
  *	powerstack-gpu VERSION DRIVER	first of all: this protocol's version, the driver's
- *	gpu GPU MIG UUID NAME		a device; MIG 1: it is divided, and processes cannot be told apart
+ *	gpu GPU UUID NAME		a device
  *	at NS				a round of readings begins: CLOCK_BOOTTIME
  *	energy GPU MJ			what the device drew since its driver was loaded
  *	power GPU MW			what it draws, where it does not count energy
  *	util GPU PERCENT		how much of the last sampling period something ran on it
  *	memory GPU BYTES		what it has
  *	seen GPU FROM TO		processes were watched from FROM to TO (us, of any epoch), and
- *	busy GPU PID PERCENT		this is how much of it the device's multiprocessors worked for one
- *	blind GPU			they cannot be watched
+ *	busy GPU PID PERCENT		this is how much of it the device's multiprocessors worked for one,
+ *	moves GPU PID PERCENT		and this how much of it the device's memory was read or written for it
+ *	divided GPU INSTANCES		it is in MIG mode, and that is how many instances it has now
+ *	blind GPU			its processes cannot be watched
  *	holds GPU PID BYTES		a process that has memory of it
  *	error GPU TEXT			the device gave no reading
  *	end				of the round: only now does it count
@@ -35,7 +37,7 @@
 #include "exporter/integral.h"
 #include "exporter/tick.h"
 
-#define GPU_PROTOCOL 1
+#define GPU_PROTOCOL 2
 #define GPUS_MAX 32
 #define GPU_USERS_MAX 4096
 #define GPU_WAIT_NS (3 * UINT64_C(1000000000))
@@ -55,17 +57,18 @@ struct gpu_user {
 	uint32_t pid;
 	uint64_t cgroup;	   /* the owner's: it fills in what it finds for the pid */
 	bool placed;		   /* it has looked */
-	uint64_t busy_ns, held_ns; /* so far */
-	uint64_t told_busy_ns, told_held_ns; /* as of the device's last mark */
+	uint64_t busy_ns, memory_ns, held_ns; /* so far */
+	uint64_t told_busy_ns, told_memory_ns, told_held_ns; /* as of the device's last mark */
 	uint64_t heard_ns;
 	/* Of the round that is not yet over. */
 	bool holds, works;
-	uint64_t bytes, percent;
+	uint64_t bytes, busy_percent, memory_percent;
 };
 
 struct gpu {
 	bool there;
-	bool divided, unwatched;   /* its processes cannot be told apart, or not be watched */
+	enum users users;	   /* of the last round, and so: */
+	unsigned instances;	   /* it is divided into; 0: it is whole */
 	char uuid[64], name[64];
 	uint32_t zone;		   /* once it is zoned */
 	bool zoned;
@@ -77,8 +80,8 @@ struct gpu {
 	char why[128];		   /* why it gave no reading; "": it did */
 	/* Of the round that is not yet over. */
 	struct {
-		bool energy, power, util, seen, blind;
-		uint64_t mj, mw, percent, memory, from_us, to_us;
+		bool energy, power, util, seen, divided, blind;
+		uint64_t mj, mw, percent, memory, from_us, to_us, instances;
 	} round;
 };
 

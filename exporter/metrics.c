@@ -7,6 +7,19 @@
 #include "exporter/build_info.h"
 #include "exporter/choice.h"
 
+const struct zone *gpu_zone(const struct view *v, const struct account *a)
+{
+	const struct zones *zones = &v->sampler->zones;
+
+	for (size_t i = 0; a->component == COMP_GPU && i < zones->n; i++) {
+		const struct zone *z = &zones->v[i];
+
+		if (z->component == COMP_GPU && z->source == a->source && strcmp(z->package, a->package) == 0)
+			return z;
+	}
+	return NULL;
+}
+
 /* ---- labels */
 
 const char *mode_name(enum mode mode)
@@ -61,6 +74,13 @@ static const char *label_zone(const struct subject *s)
 static const char *label_zone_source(const struct subject *s)
 {
 	return source_name(s, s->zone->source);
+}
+
+static const char *label_reason(const struct subject *s)
+{
+	static const char *const names[NUSERS] = { [USERS_TOLD] = "", [USERS_DIVIDED] = "mig", [USERS_UNTOLD] = "driver" };
+
+	return names[s->reason];
 }
 
 static const char *label_program(const struct subject *s)
@@ -245,6 +265,13 @@ static const struct label feed_labels[] = { { "source", label_source },
 static const struct label zone_labels[] = { { "zone", label_zone },
 					    { "source", label_zone_source },
 					    { NULL, NULL } };
+static const struct label gpu_labels[] = { { "source", label_account_source },
+					   { "gpu_id", label_package },
+					   { NULL, NULL } };
+static const struct label reason_labels[] = { { "source", label_account_source },
+					      { "gpu_id", label_package },
+					      { "reason", label_reason },
+					      { NULL, NULL } };
 static const struct label code_labels[] = { { "code", label_code }, { NULL, NULL } };
 static const struct label format_labels[] = { { "format", label_format }, { NULL, NULL } };
 static const struct label cause_labels[] = { { "cause", label_gathering }, { NULL, NULL } };
@@ -303,6 +330,18 @@ static bool zone_unknown(const struct subject *s, uint64_t *ret)
 	for (size_t i = 0; i < NDOUBTS; i++)
 		*ret += s->book->doubts[i];
 	return true;
+}
+
+static bool gpu_untold(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->zone->users == s->reason;
+	return true;
+}
+
+static bool gpu_instances(const struct subject *s, uint64_t *ret)
+{
+	*ret = s->zone->instances;
+	return s->zone->users == USERS_DIVIDED;
 }
 
 static bool answers(const struct subject *s, uint64_t *ret)
@@ -450,6 +489,11 @@ const struct metric metrics[] = {
 	SELF("meter_unknown_intervals_total", METRIC_COUNTER,
 	     "Intervals not counted because the energy counter was reset, impossible or unread too long",
 	     PER_ZONE, zone_labels, 0, zone_unknown),
+	SELF("gpu_unattributed", METRIC_GAUGE,
+	     "Whether nothing that the GPU draws can be a workload's, as it is not told who uses it: mig, it is divided "
+	     "into instances; driver, its driver does not tell", PER_REASON, reason_labels, 0, gpu_untold),
+	SELF("gpu_instances", METRIC_GAUGE, "Instances that a GPU in MIG mode is divided into", PER_GPU, gpu_labels,
+	     0, gpu_instances),
 	SELF("bpf_program_loaded", METRIC_GAUGE, "Programs loaded into the kernel; always 1", PER_PROGRAM,
 	     program_labels, 0, one),
 	SELF("bpf_program_runs_total", METRIC_COUNTER,

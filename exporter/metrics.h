@@ -79,6 +79,8 @@ struct measured {
 #define COMP_NONE (NCOMPONENTS + 1)
 /* Every component that Kepler 0.10 and newer have a zone for, one series each. */
 #define COMP_ZONES (NCOMPONENTS + 2)
+/* Every GPU that the party is known to have used, one series each. */
+#define COMP_GPUS (NCOMPONENTS + 3)
 
 /* What one series is about; which members are set follows from the row's level. */
 struct subject {
@@ -95,6 +97,8 @@ struct subject {
 	size_t stat;			/* PER_STAT: row of node_stats */
 	const struct zone *zone;
 	const struct zone_book *book;
+	enum users reason;		/* PER_REASON, with account and zone */
+	const struct gpu_total *gpu;	/* COMP_GPUS, with zone */
 	const struct program_mark *program;
 	const struct engine_mark *engine;
 	const struct component_sum *sum;
@@ -113,6 +117,7 @@ enum per {
 	PER_PROGRAM,
 	PER_ENGINE,
 	PER_GPU,
+	PER_REASON, /* each GPU, and each reason why its users may not be told */
 	PER_ANSWER,
 	PER_FORMAT,
 	PER_SUM,
@@ -142,7 +147,7 @@ struct metric {
 	unsigned decimals;		/* the value is in units of 10^-decimals: 6 for uJ, 9 for ns */
 	/* false: this subject has no such series. */
 	bool (*value)(const struct subject *, uint64_t *ret);
-	int component;			/* whose energy: an enum component, COMP_TOTAL, COMP_ZONES or COMP_NONE; of
+	int component;			/* whose energy: an enum component, COMP_TOTAL, COMP_ZONES, COMP_GPUS or COMP_NONE; of
 					 * a component, a subject has a series for each mode */
 	unsigned topics;		/* bit per enum topic: shown if none of them is hidden */
 };
@@ -153,6 +158,8 @@ extern const size_t nnode_stats;
 /* What Kepler 0.10 and newer call the component when this source measures it; NULL: they do not. What they
  * call psys is RAPL's measure of the platform, not a BMC's. */
 const char *zone_name(const struct view *v, enum component c, unsigned source);
+/* The zone of a GPU's account: there is one for each. NULL: the account is no GPU's. */
+const struct zone *gpu_zone(const struct view *v, const struct account *a);
 /* The value of label `mode`. */
 const char *mode_name(enum mode mode);
 

@@ -144,33 +144,14 @@ static const char *gpu_index(const struct subject *s)
 	return s->account->package;
 }
 
-/* The zone that the account is of: there is one for each GPU. */
-static const struct zone *gpu_zone(const struct subject *s)
-{
-	const struct zones *zones = &s->view->sampler->zones;
-
-	for (size_t i = 0; i < zones->n; i++) {
-		const struct zone *z = &zones->v[i];
-
-		if (z->component == COMP_GPU && z->source == s->account->source &&
-		    strcmp(z->package, s->account->package) == 0)
-			return z;
-	}
-	return NULL;
-}
-
 static const char *gpu_uuid(const struct subject *s)
 {
-	const struct zone *z = gpu_zone(s);
-
-	return z ? z->name : "";
+	return s->zone->name;
 }
 
 static const char *gpu_name(const struct subject *s)
 {
-	const struct zone *z = gpu_zone(s);
-
-	return z ? z->device : "";
+	return s->zone->device;
 }
 
 static const char *gpu_vendor(const struct subject *s)

@@ -95,6 +95,16 @@ static const char *bpf(const struct subject *s)
 	return "bpf";
 }
 
+static const char *gpu_source(const struct subject *s)
+{
+	return s->zone->source < s->view->sampler->n ? s->view->sampler->v[s->zone->source].ops->name : "none";
+}
+
+static const char *gpu_id(const struct subject *s)
+{
+	return s->zone->package;
+}
+
 static const char *level(const struct subject *s)
 {
 	return s->level == WORKS_PROCESSES ? "process" : "container";
@@ -119,6 +129,7 @@ static const struct label vms[] = { { "vm_id", vm_id }, { NULL, NULL } };
 static const struct label energy[] = { { "mode", mode }, { "source", source }, { NULL, NULL } };
 static const struct label energy_sum[] = { { "mode", mode }, { "source", no_source }, { NULL, NULL } };
 static const struct label use[] = { { "source", bpf }, { NULL, NULL } };
+static const struct label gpu_use[] = { { "source", gpu_source }, { "gpu_id", gpu_id }, { NULL, NULL } };
 static const struct label unlisted[] = {
 	{ "level", level }, { "component", component }, { "mode", mode }, { NULL, NULL }
 };
@@ -156,6 +167,17 @@ USE_VALUE(net_rx, USE_NET_RX)
 USE_VALUE(block, USE_BLOCK)
 USE_VALUE(page_cache, USE_PAGE_CACHE)
 
+/* Percent by seconds, to the 10^-7: a nanosecond of all of it is so much. While nobody tells who uses the GPU, what
+ * was counted before says nothing of now. */
+#define GPU_VALUE(NAME, MEMBER)                                                                \
+	static bool NAME(const struct subject *s, uint64_t *ret)                               \
+	{                                                                                      \
+		*ret = s->gpu->MEMBER;                                                         \
+		return s->zone->users == USERS_TOLD && !s->zone->standby;                      \
+	}
+GPU_VALUE(gpu_busy, busy_ns)
+GPU_VALUE(gpu_memory, memory_ns)
+
 static bool unlisted_uj(const struct subject *s, uint64_t *ret)
 {
 	*ret = s->unlisted->uj[s->component][s->mode];
@@ -176,6 +198,10 @@ static bool unseen(const struct subject *s, uint64_t *ret)
 #define USED(LEVEL, WHO, PER, TOPIC, NAME, HELP, DECIMALS, VALUE)                                     \
 	{ "kepler_" LEVEL "_" NAME "_total", METRIC_COUNTER, HELP, PER, WHO, use, DECIMALS, VALUE, COMP_NONE, \
 	  TOPIC }
+
+#define GPU_USED(LEVEL, WHO, PER, TOPIC, NAME, HELP, VALUE)                                           \
+	{ "kepler_" LEVEL "_gpu_" NAME "_util_total", METRIC_COUNTER,                                 \
+	  HELP " for the " LEVEL ", in percent of each second, added up", PER, WHO, gpu_use, 7, VALUE, COMP_GPUS, TOPIC }
 
 /* The rows that all three levels have. */
 #define LEVEL(L, WHO, PER, TOPIC)                                                                     \
@@ -202,7 +228,9 @@ static bool unseen(const struct subject *s, uint64_t *ret)
 	USED(L, WHO, PER, (TOPIC) | TOPIC_HARDWARE, "cache_miss", "Last-level-cache misses", 0, misses), \
 	USED(L, WHO, PER, (TOPIC) | TOPIC_HARDWARE, "cpu_cycles", "Processor cycles", 0, cycles),     \
 	USED(L, WHO, PER, (TOPIC) | TOPIC_HARDWARE, "cpu_instructions", "Instructions executed", 0,   \
-	     instructions)
+	     instructions),                                                                           \
+	GPU_USED(L, WHO, PER, TOPIC, "compute", "Time that the GPU's multiprocessors worked", gpu_busy), \
+	GPU_USED(L, WHO, PER, TOPIC, "mem", "Time that the GPU's memory was read or written", gpu_memory)
 #define TOTAL(L, WHO, PER, TOPIC)                                                                     \
 	{ "kepler_" L "_joules_total", METRIC_COUNTER,                                                \
 	  "Energy that the " L " caused: package, memory, GPUs and other, in joules", PER, WHO, energy_sum, 6, \

@@ -11,7 +11,8 @@
  * powerstack_exporter_unlisted_joules: node == containers + unlisted, to the microjoule.
  *
  * A component that nothing measures here is shown to be 0 for workloads, as Kepler does and as its
- * dashboards want, with source="none".
+ * dashboards want, with source="none". How much a workload uses a GPU is shown only of GPUs that it does use, and
+ * only while that is told.
  */
 #include "exporter/metrics.h"
 

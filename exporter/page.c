@@ -230,6 +230,12 @@ static void make_labels(struct sheet *sheet, struct listed *v, size_t n, const s
 static void add_tail(const struct family *f, const struct subject *s)
 {
 	struct sheet *sheet = f->sheet;
+
+	if (f->row->component == COMP_GPUS) { /* they are of the GPU */
+		add_labels(f->out, f->row->labels, s, false);
+		buf_add(f->out, "} ", 2);
+		return;
+	}
 	size_t *at = &sheet->tail[s->component][s->mode].at, *len = &sheet->tail[s->component][s->mode].len;
 
 	if (*len == 0) {
@@ -310,9 +316,13 @@ static int account_series(const struct account *a, void *arg)
 static int gpu_series(const struct account *a, void *arg)
 {
 	struct family *f = arg;
+	struct subject s = { .view = f->view, .account = a, .zone = gpu_zone(f->view, a), .reason = USERS_TOLD + 1 };
 
-	if (a->component == COMP_GPU)
-		series(f, &(struct subject){ .view = f->view, .account = a });
+	if (!s.zone)
+		return 0;
+	do
+		series(f, &s);
+	while (f->row->per == PER_REASON && ++s.reason < NUSERS);
 	return 0;
 }
 
@@ -345,6 +355,15 @@ static void zones_series(struct family *f, struct subject *s, const struct liste
 	}
 }
 
+static void gpus_series(struct family *f, struct subject *s, const struct listed *l)
+{
+	for (size_t i = 0; i < l->party->ngpus; i++) {
+		s->gpu = &l->party->gpus[i];
+		s->zone = &f->view->sampler->zones.v[s->gpu->zone];
+		series_of(f, s, l);
+	}
+}
+
 static void works_series(struct family *f, const struct listed *l)
 {
 	struct subject s = { .view = f->view, .party = l->party, .workload = l->workload };
@@ -355,6 +374,10 @@ static void works_series(struct family *f, const struct listed *l)
 	}
 	if (f->row->component == COMP_ZONES) {
 		zones_series(f, &s, l);
+		return;
+	}
+	if (f->row->component == COMP_GPUS) {
+		gpus_series(f, &s, l);
 		return;
 	}
 	s.component = (enum component)f->row->component;
@@ -431,6 +454,7 @@ static void render_family(struct family *f)
 			series(f, &(struct subject){ .view = v, .engine = &v->tick->engines[i] });
 		break;
 	case PER_GPU:
+	case PER_REASON:
 		ledger_each(v->ledger, LEVEL_NODE, gpu_series, f);
 		break;
 	case PER_ANSWER:

@@ -24,6 +24,14 @@ enum component {
 	NCOMPONENTS,
 };
 
+/* Whether it is told which processes a GPU works for, or why not. */
+enum users {
+	USERS_TOLD,
+	USERS_DIVIDED, /* of a GPU in MIG mode it is not */
+	USERS_UNTOLD,  /* its driver does not, or not now */
+	NUSERS,
+};
+
 /* An energy meter. Interned once, then known by its number: zones are never taken out, because the
  * joules counted from a meter that vanished stay counted. */
 struct zone {
@@ -38,6 +46,8 @@ struct zone {
 	bool knows_idle;	 /* its marks tell how much was idle: it need not be learnt */
 	bool tells_busy;	 /* its marks tell how busy it was: idle is learnt by that, not by the processors; a
 				  * mark of the same time as the one before says that there is none yet */
+	enum users users;	 /* of a GPU: whether it is told who uses it, as of its last reading */
+	unsigned instances;	 /* of a GPU that is divided: so many there are, as of its last reading */
 };
 
 #define ZONES_MAX 512
@@ -94,12 +104,13 @@ struct work_mark {
 
 /* Who used the GPU of this zone: totals of one process, or (tgid 0) of nobody, since first seen; one lower
  * than the last of the same process began at 0 anew. busy_ns: time that its multiprocessors worked for the
- * process; nobody's is the time of which that is not known. held_ns: time, by the part of the GPU's memory
- * that the process held; nobody's is the rest. What both are of is the time of the zone's marks. */
+ * process; nobody's is the time of which that is not known. memory_ns: time that its memory was read or written
+ * for the process. held_ns: time, by the part of the GPU's memory that the process held; nobody's is the rest.
+ * What they are of is the time of the zone's marks. */
 struct gpu_mark {
 	uint32_t zone, tgid;
 	uint64_t cgroup; /* the process's control group, for when processes are not told apart; 0: not known */
-	uint64_t busy_ns, held_ns;
+	uint64_t busy_ns, memory_ns, held_ns;
 };
 
 /* How much of the last second a part of an accelerator worked. */

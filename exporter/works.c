@@ -44,7 +44,7 @@ struct level {
 struct gpu_use {
 	uint32_t zone, tgid;
 	uint64_t cgroup;
-	uint64_t busy_ns, held_ns, busy_step_ns, held_step_ns;
+	uint64_t busy_ns, memory_ns, held_ns, busy_step_ns, memory_step_ns, held_step_ns;
 	bool seen;
 };
 
@@ -158,6 +158,8 @@ void works_free(struct works *w)
 	for (size_t i = 0; i < NWORKS_LEVELS; i++) {
 		struct level *l = &w->levels[i];
 
+		for (size_t p = 0; p < l->nparties; p++)
+			free(l->parties[p].gpus);
 		free(l->parties);
 		free(l->marks);
 		free(l->by_owner.keys);
@@ -239,9 +241,41 @@ static int add_mark(struct level *l, uint64_t key, size_t party, size_t *ret, st
 	return 0;
 }
 
+/* What the party had of this GPU: found, or made. NULL: no memory. */
+static struct gpu_total *gpu_total(struct party *p, uint32_t zone)
+{
+	for (size_t i = 0; i < p->ngpus; i++) {
+		if (p->gpus[i].zone == zone)
+			return &p->gpus[i];
+	}
+	struct gpu_total *more = reallocarray(p->gpus, p->ngpus + 1, sizeof *more);
+
+	if (!more)
+		return NULL;
+	p->gpus = more;
+	p->gpus[p->ngpus] = (struct gpu_total){ .zone = zone };
+	return &p->gpus[p->ngpus++];
+}
+
+static void merge_gpus(struct party *to, struct party *from)
+{
+	for (size_t i = 0; i < from->ngpus; i++) {
+		struct gpu_total *total = gpu_total(to, from->gpus[i].zone);
+
+		if (!total)
+			break; /* what does not fit into memory is lost, and nothing steps back */
+		total->busy_ns += from->gpus[i].busy_ns;
+		total->memory_ns += from->gpus[i].memory_ns;
+	}
+	free(from->gpus);
+	from->gpus = NULL;
+	from->ngpus = 0;
+}
+
 /* What `from` has goes to `to`; from is left empty. */
 static void merge(struct party *to, struct party *from)
 {
+	merge_gpus(to, from);
 	uj_add(to->uj, from->uj);
 	for (size_t c = 0; c < NCOMPONENTS; c++) {
 		to->evidence[c] += from->evidence[c];
@@ -481,8 +515,10 @@ static int use_gpu(struct works *w, const struct gpu_mark *m, size_t hint, struc
 	struct gpu_use *u = &w->gpus[at];
 
 	u->busy_step_ns = m->busy_ns >= u->busy_ns ? m->busy_ns - u->busy_ns : m->busy_ns;
+	u->memory_step_ns = m->memory_ns >= u->memory_ns ? m->memory_ns - u->memory_ns : m->memory_ns;
 	u->held_step_ns = m->held_ns >= u->held_ns ? m->held_ns - u->held_ns : m->held_ns;
 	u->busy_ns = m->busy_ns;
+	u->memory_ns = m->memory_ns;
 	u->held_ns = m->held_ns;
 	u->cgroup = m->cgroup;
 	u->seen = true;
@@ -494,7 +530,7 @@ static int use_gpus(struct works *w, const struct tick *now, struct err *e)
 	int rc = 0;
 
 	for (size_t i = 0; i < w->ngpus; i++) {
-		w->gpus[i].busy_step_ns = w->gpus[i].held_step_ns = 0;
+		w->gpus[i].busy_step_ns = w->gpus[i].memory_step_ns = w->gpus[i].held_step_ns = 0;
 		w->gpus[i].seen = false;
 	}
 	for (size_t i = 0; i < now->ngpus && rc == 0; i++)
@@ -524,6 +560,30 @@ static size_t gpu_party(const struct works *w, enum works_level level, const str
 	size_t mark = cgroup ? index_find(&groups->by_key, cgroup) : NONE;
 
 	return mark == NONE ? NONE : groups->marks[mark].party;
+}
+
+/* Adds what each had of each GPU in this tick to its totals; who is known to use one and did not has 0 of it. */
+static int total_gpus(struct works *w, struct err *e)
+{
+	for (enum works_level level = 0; level < NWORKS_LEVELS; level++) {
+		for (size_t i = 0; i < w->ngpus; i++) {
+			const struct gpu_use *u = &w->gpus[i];
+			size_t at = u->tgid ? gpu_party(w, level, u) : NONE;
+
+			if (at == NONE)
+				continue;
+			struct party *p = &w->levels[level].parties[at];
+			struct gpu_total *total = gpu_total(p, u->zone);
+
+			if (!total)
+				return err_set(e, ERR_MEMORY, "no memory for what uses GPUs");
+			total->busy_ns += u->busy_step_ns;
+			total->memory_ns += u->memory_step_ns;
+			if (u->busy_step_ns > 0 || u->memory_step_ns > 0)
+				p->shown = false;
+		}
+	}
+	return 0;
 }
 
 /* ---- retiring */
@@ -602,6 +662,7 @@ static void sweep(struct works *w, struct level *l)
 			retire(l, p);
 			if (w->on_retire)
 				w->on_retire(w->arg, p);
+			free(p->gpus);
 			p->members = NONE; /* marks the place */
 			dropped = true;
 		}
@@ -637,8 +698,9 @@ int works_use(struct works *w, const struct tick *now, struct err *e)
 {
 	int rc = use_gpus(w, now, e);
 
+	/* Nobody knows: what is drawn meanwhile waits for who tells next, or is nobody's. */
 	if (!now->sched.there)
-		return rc; /* nobody knows: what is drawn meanwhile waits for who tells next, or is nobody's */
+		return rc < 0 ? rc : total_gpus(w, e);
 	/* What was used before the first tick is no part of any interval. */
 	if (w->at_ns == 0)
 		works_doubt(w);
@@ -664,7 +726,9 @@ int works_use(struct works *w, const struct tick *now, struct err *e)
 	}
 	for (size_t i = 0; i < NWORKS_LEVELS; i++)
 		sweep(w, &w->levels[i]);
-	return rc;
+	int totalled = total_gpus(w, e);
+
+	return rc < 0 ? rc : totalled;
 }
 
 /* ---- booking */

@@ -37,6 +37,13 @@ enum mode { MODE_DYNAMIC, MODE_IDLE, MODE_UNSPLIT, NMODES };
 
 #define WORKS_WAITING_MAX 2048
 
+/* What a party had of the GPU of this zone since it was first told to use it: time that the GPU's multiprocessors
+ * worked for it, and that the GPU's memory was read or written for it. */
+struct gpu_total {
+	uint32_t zone;
+	uint64_t busy_ns, memory_ns;
+};
+
 struct party {
 	uint64_t workload; /* which one, or whose process; 0: not known yet */
 	uint64_t process;  /* 0 for a workload */
@@ -49,6 +56,8 @@ struct party {
 	uint64_t uj[NCOMPONENTS][NMODES];
 	uint64_t step_uj[NCOMPONENTS]; /* dynamic energy of the component's last booking */
 	uint64_t use[NUSES];
+	struct gpu_total *gpus; /* each zone once; the bookkeeper's */
+	size_t ngpus;
 	/* The bookkeeper's own. */
 	size_t members;	   /* groups that feed it */
 	size_t place;

@@ -61,6 +61,8 @@ struct nvml_process_v1 {
 	ROW(utilization, "nvmlDeviceGetUtilizationRates", int (*)(nvml_device, struct nvml_utilization *), 0) \
 	ROW(memory, "nvmlDeviceGetMemoryInfo", int (*)(nvml_device, struct nvml_memory *), 0)                \
 	ROW(mig, "nvmlDeviceGetMigMode", int (*)(nvml_device, unsigned *, unsigned *), 0)                    \
+	ROW(instances, "nvmlDeviceGetMaxMigDeviceCount", int (*)(nvml_device, unsigned *), 0)                \
+	ROW(instance, "nvmlDeviceGetMigDeviceHandleByIndex", int (*)(nvml_device, unsigned, nvml_device *), 0) \
 	ROW(samples, "nvmlDeviceGetProcessUtilization",                                                      \
 	    int (*)(nvml_device, struct nvml_sample *, unsigned *, unsigned long long), 0)                   \
 	ROW(compute_v3, "nvmlDeviceGetComputeRunningProcesses_v3",                                           \

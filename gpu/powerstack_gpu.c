@@ -19,9 +19,10 @@
 
 #include "gpu/nvml.h"
 
-#define PROTOCOL 1
+#define PROTOCOL 2
 #define DEVICES_MAX 32
 #define PROCESSES_MAX 512 /* of a device */
+#define INSTANCES_MAX 64
 #define PERIOD_MS 500
 /* The exporter takes twice that in a second and no more. */
 #define ROUND_MAX (96 * 1024)
@@ -36,7 +37,7 @@ static struct {
 
 struct device {
 	nvml_device handle;
-	bool divided, timed; /* timed: since_us is known */
+	bool timed; /* since_us is known */
 	unsigned long long since_us;
 };
 
@@ -152,7 +153,6 @@ static void find_devices(void)
 	ndevices = n < DEVICES_MAX ? n : DEVICES_MAX;
 	for (unsigned i = 0; i < ndevices; i++) {
 		struct device *d = &devices[i];
-		unsigned now = 0, later = 0;
 
 		if (nvml.device(i, &d->handle) != NVML_SUCCESS || nvml.uuid(d->handle, uuid, sizeof uuid) != NVML_SUCCESS) {
 			d->handle = NULL;
@@ -160,8 +160,7 @@ static void find_devices(void)
 		}
 		if (nvml.name(d->handle, name, sizeof name) != NVML_SUCCESS)
 			snprintf(name, sizeof name, "?");
-		d->divided = nvml.mig && nvml.mig(d->handle, &now, &later) == NVML_SUCCESS && now == 1;
-		say("gpu %u %d %s %s\n", i, d->divided, plain(uuid), plain(name));
+		say("gpu %u %s %s\n", i, plain(uuid), plain(name));
 	}
 }
 
@@ -214,6 +213,13 @@ static void tell_holders(unsigned i, nvml_device device)
 	}
 }
 
+/* false: there is no room. */
+static bool tell_percent(const char *what, unsigned i, unsigned pid, unsigned percent)
+{
+	/* Values beyond 100 are known to come from some drivers, and to mean nothing. */
+	return percent == 0 || percent > 100 || say_within(PROCESSES_ROOM, "%s %u %u %u\n", what, i, pid, percent);
+}
+
 /* Tells who worked since the last samples. false: that cannot be told. */
 static bool tell_samples(unsigned i, struct device *d)
 {
@@ -245,11 +251,29 @@ static bool tell_samples(unsigned i, struct device *d)
 	if (!say_within(PROCESSES_ROOM, "seen %u %llu %llu\n", i, from, newest))
 		return false;
 	for (unsigned s = 0; s < n; s++) {
-		/* Values beyond 100 are known to come from some drivers, and to mean nothing. */
-		if (samples[s].at_us > from && samples[s].pid != 0 && samples[s].sm > 0 && samples[s].sm <= 100 &&
-		    !say_within(PROCESSES_ROOM, "busy %u %u %u\n", i, samples[s].pid, samples[s].sm))
+		if (samples[s].at_us <= from || samples[s].pid == 0)
+			continue;
+		if (!tell_percent("busy", i, samples[s].pid, samples[s].sm) ||
+		    !tell_percent("moves", i, samples[s].pid, samples[s].memory))
 			return false;
 	}
+	return true;
+}
+
+/* Whether the device is divided into instances (MIG); then tells how many there are. It can be switched while
+ * this runs. */
+static bool tell_instances(unsigned i, const struct device *d)
+{
+	unsigned now = 0, later = 0, most = 0, there = 0;
+	nvml_device instance;
+
+	if (!nvml.mig || nvml.mig(d->handle, &now, &later) != NVML_SUCCESS || now != 1)
+		return false;
+	if (nvml.instances && nvml.instance && nvml.instances(d->handle, &most) == NVML_SUCCESS) {
+		for (unsigned k = 0; k < most && k < INSTANCES_MAX; k++)
+			there += nvml.instance(d->handle, k, &instance) == NVML_SUCCESS;
+	}
+	say("divided %u %u\n", i, there);
 	return true;
 }
 
@@ -281,12 +305,14 @@ static bool tell_meters(unsigned i, const struct device *d)
 
 static void tell_processes(unsigned i, struct device *d)
 {
-	size_t before = round_len;
+	if (!tell_instances(i, d)) {
+		size_t before = round_len;
 
-	/* Half of the processes are as good as none of them. */
-	if (d->divided || !tell_samples(i, d)) {
-		round_len = before;
-		say("blind %u\n", i);
+		/* Half of the processes are as good as none of them. */
+		if (!tell_samples(i, d)) {
+			round_len = before;
+			say("blind %u\n", i);
+		}
 	}
 	tell_holders(i, d->handle);
 }

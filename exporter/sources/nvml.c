@@ -177,6 +177,8 @@ static int nvml_read(struct source *s, struct tick *into, struct err *e)
 
 static const char *nvml_lacks(const struct source *s)
 {
+	static const char *const why[NUSERS] = { [USERS_DIVIDED] = "it is divided: MIG",
+						 [USERS_UNTOLD] = "its driver does not tell them" };
 	struct nvml *n = s->state;
 	size_t used = 0;
 
@@ -184,10 +186,9 @@ static const char *nvml_lacks(const struct source *s)
 	for (unsigned i = 0; i < GPUS_MAX && used < sizeof n->lacks; i++) {
 		const struct gpu *d = &n->gpus.v[i];
 
-		if (d->there && (d->divided || d->unwatched))
+		if (d->there && why[d->users])
 			used += (size_t)snprintf(n->lacks + used, sizeof n->lacks - used, "%sprocesses of GPU %u (%s)",
-						 used ? ", " : "", i,
-						 d->divided ? "it is divided: MIG" : "its driver does not tell them");
+						 used ? ", " : "", i, why[d->users]);
 	}
 	return n->lacks;
 }

@@ -31,6 +31,8 @@ helper_of() { pgrep -x -P "$pid" powerstack-gpu; }
 becomes() { wait_for 30 is "$1" "$2" || { value "$1"; return 1; }; } # rounds of readings are half a second apart
 node() { echo "kepler_node_gpu_joules_total{package=\"$1\""; }
 up() { echo "powerstack_exporter_source_$1{source=\"NVML\"}"; }
+blind() { echo "powerstack_exporter_gpu_unattributed{source=\"NVML\",gpu_id=\"$1\",reason=\"$2\"}"; }
+instances() { echo "powerstack_exporter_gpu_instances{source=\"NVML\",gpu_id=\"$1\"}"; }
 logged() { wait_for 20 grep -q "$1" "$log_of" || { cat "$log_of"; return 1; }; }
 answers_at_once() { # all of ten scrapes within the time of one
 	for _ in 1 2 3 4 5 6 7 8 9 10; do curl -sS -m 2 -o "$tmp/page" "$url/metrics" || return 1; done
@@ -162,14 +164,31 @@ S
 begin old
 test_that 'an older one tells power, which becomes energy' wait_for 20 at_least "$(node 0)" 4
 test_that 'and that processes cannot be told apart' logged 'source=NVML.*lacks="processes of GPU 0 (its driver does not tell them)"'
+test_that 'which is why nobody has its energy' is "$(blind 0 driver)" 1
+test_that 'and it is not for being divided' is "$(blind 0 mig)" 0
 stop
 says lib <<S
 count 1
 energy 0 5
-mig 0
+mig 0 3
 S
 begin lib
 test_that 'of a divided one neither' logged 'source=NVML.*lacks="processes of GPU 0 (it is divided: MIG)"'
+test_that 'which is said to be why' is "$(blind 0 mig)" 1
+test_that 'and into how many' is "$(instances 0)" 3
+says lib <<S
+count 1
+energy 0 5
+mig 0 1
+S
+test_that 'also when that changes' becomes "$(instances 0)" 1
+says lib <<S
+count 1
+energy 0 5
+S
+test_that 'or it is made whole' becomes "$(blind 0 mig)" 0
+whole() { [ -z "$(value "$(instances 0)")" ]; }
+test_that 'and has no instances' whole
 stop
 
 # ---- an accelerator
@@ -183,6 +202,7 @@ qat() {
 		grep -q '^kepler_node_accelerator_intel_qat{.*type="pke3"} 0$' "$tmp/page"
 }
 test_that 'the parts of a QuickAssist accelerator are shown as busy as they are' qat
+rm -r "$tmp/sys/kernel/debug"
 
 # ---- who uses a GPU
 : >"$tmp/root/dev/nvidiactl"
@@ -213,9 +233,9 @@ memory 1 1000
 holds 0 $first 100
 holds 0 $second 100
 holds 1 $second 100
-busy 0 $first 60
+busy 0 $first 60 25
 busy 0 $second 20
-busy 1 $second 5
+busy 1 $second 5 4
 S
 	}
 	use 1000
@@ -230,6 +250,30 @@ S
 	test_that 'and nothing to nobody' is 'kepler_container_gpu_joules_total{container_id="unattributed"' 0
 	adds_up() { curl -sS -m 5 "$url/metrics" >"$tmp/page" && /usr/bin/python3 $here/adds_up.py <"$tmp/page"; }
 	test_that 'it adds up to the node, to the microjoule' adds_up
+	# Utilisation: between two pages each has had the same rounds of readings.
+	util() { # util DIGIT WHAT GPU: of the page $tmp/page
+		grep -F "kepler_container_gpu_$2_util_total{container_id=\"$(id_of "$1")\"" "$tmp/page" | grep -F "gpu_id=\"$3\"}" | cut -d' ' -f2
+	}
+	utils() { # all four that there are, and not those that there are not
+		curl -sS -m 5 -o "$tmp/page" "$url/metrics" &&
+			now="$(util 1 compute 0) $(util 2 compute 0) $(util 1 mem 0) $(util 2 mem 0) $(util 2 compute 1) $(util 2 mem 1)" &&
+			[ -z "$(util 1 compute 1)" ] && ! grep -q '^kepler_container_gpu_compute_util_total.*\(unattributed\|system_processes\)' "$tmp/page"
+	}
+	test_that 'there is a series for each GPU that a container uses, and no other' utils
+	before=$now
+	grown() { # as 60, 20, 25, 0, 5 and 4 percent do
+		utils && echo "$before $now" | awk '
+			function near(a, b) { return a - b < 1e-6 && b - a < 1e-6 }
+			{ for (i = 1; i <= 6; i++) d[i] = $(i + 6) - $i
+			  print; exit !(NF == 12 && d[2] > 0 && near(d[1], d[2] * 3) && near(d[3], d[1] * 25 / 60) && d[4] == 0 &&
+				d[5] > 0 && near(d[6], d[5] * 4 / 5)) }'
+	}
+	test_that 'utilisation is added up by what each had' wait_for 20 grown
+	labels() {
+		grep -q "^kepler_container_gpu_mem_util_total{container_id=\"$(id_of 1)\",pod_name=\"web-0\",container_name=\"app\",container_namespace=\"shop\",source=\"NVML\",gpu_id=\"0\"} [0-9.]*\$" "$tmp/page" &&
+			promtool_likes "$tmp/page"
+	}
+	test_that 'with Kepler'\''s labels in its order' labels
 	idle() { # idle MJ: what GPU 0 has drawn so far, and nobody keeps it busy
 		says lib <<S
 count 2
@@ -245,6 +289,32 @@ S
 	idle 152000
 	test_that 'and that is not charged to who only holds it' \
 		wait_for 30 at_least 'kepler_container_gpu_joules_total{container_id="unattributed"' 50
+	divided() { # divided MJ: GPU 0 has drawn so far, and is in MIG mode, in which nobody can tell for whom
+		says lib <<S
+count 2
+energy 0 $1
+energy 1 101000
+memory 0 1000
+mig 0 2
+holds 0 $first 100
+S
+	}
+	divided 152000
+	test_that 'one that is divided is said to be' becomes "$(blind 0 mig)" 1
+	test_that 'and the other is not' is "$(blind 1 mig)" 0
+	had=$(value "$(of 1)") others=$(value 'kepler_container_gpu_joules_total{container_id="unattributed"')
+	divided 202000
+	test_that 'what it draws is nobody'\''s' \
+		becomes 'kepler_container_gpu_joules_total{container_id="unattributed"' "$(awk "BEGIN { print $others + 50 }")"
+	test_that 'also not of who holds memory of it' is "$(of 1)" "$had"
+	unknown() { # its utilisation is not known; the other one's is
+		curl -sS -m 5 -o "$tmp/page" "$url/metrics" && [ -z "$(util 1 compute 0)$(util 2 compute 0)$(util 1 mem 0)" ] && [ -n "$(util 2 compute 1)" ]
+	}
+	test_that 'how much anybody uses it is not shown' unknown
+	test_that 'it adds up' adds_up
+	use 202000
+	test_that 'one that is whole again is told of again' becomes "$(blind 0 mig)" 0
+	test_that 'and counts on' utils
 	stop
 	use 1000
 	begin lib --metrics.processes
@@ -258,6 +328,8 @@ S
 	test_that 'on every GPU' becomes "$(process "$second")" 125
 	test_that 'and so has its container' is "$(of 2)" 125
 	test_that 'it adds up' adds_up
+	utilised() { at_least "kepler_process_gpu_compute_util_total{pid=\"$first\"" 0.1; }
+	test_that 'its utilisation is told' wait_for 20 utilised
 	stop
 fi
 done_testing

@@ -18,5 +18,5 @@ int main(int argc, char **argv)
 	       (unsigned long long)c.missing, (unsigned long long)c.parties, (unsigned long long)c.next_id,
 	       (unsigned long long)c.dynamic_uj / 1000000, (unsigned long long)c.idle_uj / 1000000,
 	       (unsigned long long)c.unsplit_uj / 1000000);
-	return !(c.wraps && c.doubts && c.missing && c.retired && c.idle_uj && c.dynamic_uj && c.unsplit_uj);
+	return !(c.wraps && c.doubts && c.missing && c.retired && c.idle_uj && c.dynamic_uj && c.unsplit_uj && c.gpu_users);
 }

@@ -33,13 +33,13 @@ struct conserve {
 		uint64_t later; /* its workload's number, known from some tick on */
 	} works[WORKS_MOST];
 	struct {
-		uint64_t key, uj[NCOMPONENTS][NMODES];
+		uint64_t key, uj[NCOMPONENTS][NMODES], gpu_ns;
 	} last[2][PARTIES_MOST];
 	size_t nlast[2];
 	struct sums sums;
 	uint64_t node_last[NCOMPONENTS][NMODES];
 	/* what was seen to happen */
-	uint64_t retired, wraps, doubts, missing, idle_uj, dynamic_uj, unsplit_uj, parties;
+	uint64_t retired, wraps, doubts, missing, idle_uj, dynamic_uj, unsplit_uj, parties, gpu_users;
 	char wrong[300];
 	int level;
 	/* Called after every tick, and decides by itself when ledger_shown is called; may be NULL. */
@@ -149,6 +149,7 @@ static void work(struct conserve *c, uint64_t ns)
 			tick_add_gpu(&c->tick, &(struct gpu_mark){ .zone = 8 + g, .tgid = who[i],
 								    .cgroup = below(c, c->next_id + 2),
 								    .busy_ns = busy * (i + 1),
+								    .memory_ns = below(c, busy + 1),
 								    .held_ns = busy / (i + 1) }, &e);
 	}
 	c->busy_ns = anew ? 0 : c->busy_ns + below(c, 4 * ns);
@@ -166,6 +167,15 @@ static int add_node(const struct account *a, void *arg)
 	return 0;
 }
 
+static uint64_t gpu_ns(const struct party *p)
+{
+	uint64_t ns = 0;
+
+	for (size_t i = 0; i < p->ngpus; i++)
+		ns += p->gpus[i].busy_ns + p->gpus[i].memory_ns;
+	return ns;
+}
+
 static int take_party(const struct party *p, void *arg)
 {
 	struct conserve *c = arg;
@@ -176,6 +186,7 @@ static int take_party(const struct party *p, void *arg)
 			c->sums.uj[i][m] -= p->uj[i][m];
 	}
 	c->parties++;
+	c->gpu_users += p->ngpus > 0;
 	/* those that were there before come in the same order: found by going on from the last place */
 	uint64_t key = p->process ? p->process : p->workload;
 
@@ -188,6 +199,8 @@ static int take_party(const struct party *p, void *arg)
 					say_wrong(c, "account %llu stepped back", (unsigned long long)key);
 			}
 		}
+		if (gpu_ns(p) < c->last[c->level][i].gpu_ns)
+			say_wrong(c, "the GPU time of account %llu stepped back", (unsigned long long)key);
 	}
 	return 0;
 }
@@ -203,6 +216,7 @@ static int keep_party(const struct party *p, void *arg)
 	}
 	c->last[c->level][n].key = p->process ? p->process : p->workload;
 	memcpy(c->last[c->level][n].uj, p->uj, sizeof p->uj);
+	c->last[c->level][n].gpu_ns = gpu_ns(p);
 	c->nlast[c->level]++;
 	return 0;
 }

@@ -5,8 +5,9 @@
  *
  *	init CODE | hang-WORD | crash-WORD (of the lines below, or init)
  *	count N
- *	energy GPU MJ | power GPU MW | util GPU PERCENT | memory GPU BYTES | mig GPU
- *	busy GPU PID PERCENT	a sample, younger than any before it, at every call
+ *	energy GPU MJ | power GPU MW | util GPU PERCENT | memory GPU BYTES
+ *	mig GPU INSTANCES	of seven that there could be
+ *	busy GPU PID PERCENT [PERCENT]	a sample, younger than any before it, at every call; the second: of memory
  *	holds GPU PID BYTES	of compute; and of graphics: draws GPU PID BYTES
  *	lost GPU
  *
@@ -30,7 +31,7 @@ struct nvml_device {
 static struct nvml_device devices[64];
 
 /* The n-th line that begins with `what` and (not NULL) this device: its numbers. 0: there is none. */
-static int said(const char *what, const struct nvml_device *d, unsigned n, unsigned long long ret[2])
+static int said(const char *what, const struct nvml_device *d, unsigned n, unsigned long long ret[3])
 {
 	char path[4096], line[256], word[32];
 	Dl_info self;
@@ -45,13 +46,14 @@ static int said(const char *what, const struct nvml_device *d, unsigned n, unsig
 	snprintf(slash ? slash + 1 : path, 16, "script");
 	f = fopen(path, "re");
 	while (f && !found && fgets(line, sizeof line, f)) {
-		unsigned long long v[3] = { 0 };
-		int got = sscanf(line, "%31s %llu %llu %llu", word, &v[0], &v[1], &v[2]);
+		unsigned long long v[4] = { 0 };
+		int got = sscanf(line, "%31s %llu %llu %llu %llu", word, &v[0], &v[1], &v[2], &v[3]);
 
 		if (got < 1 || strcmp(word, what) != 0 || (d && v[0] != d->index) || n-- > 0)
 			continue;
 		ret[0] = d ? v[1] : v[0];
 		ret[1] = d ? v[2] : v[1];
+		ret[2] = d ? v[3] : v[2];
 		found = 1;
 	}
 	if (f)
@@ -63,7 +65,7 @@ static int said(const char *what, const struct nvml_device *d, unsigned n, unsig
 static void behave(const char *function)
 {
 	char hang[64], crash[64];
-	unsigned long long v[2];
+	unsigned long long v[3];
 
 	snprintf(hang, sizeof hang, "hang-%s", function);
 	snprintf(crash, sizeof crash, "crash-%s", function);
@@ -75,7 +77,7 @@ static void behave(const char *function)
 
 static int number(const char *what, const struct nvml_device *d, unsigned long long *ret)
 {
-	unsigned long long v[2] = { 0 };
+	unsigned long long v[3] = { 0 };
 
 	behave(what);
 	if (said("lost", d, 0, v))
@@ -88,7 +90,7 @@ static int number(const char *what, const struct nvml_device *d, unsigned long l
 
 int nvmlInit_v2(void)
 {
-	unsigned long long v[2] = { 0 };
+	unsigned long long v[3] = { 0 };
 
 	behave("init");
 	for (unsigned i = 0; i < 64; i++)
@@ -109,7 +111,7 @@ int nvmlSystemGetDriverVersion(char *text, unsigned size)
 
 int nvmlDeviceGetCount_v2(unsigned *ret)
 {
-	unsigned long long v[2] = { 0 };
+	unsigned long long v[3] = { 0 };
 
 	*ret = said("count", NULL, 0, v) ? (unsigned)v[0] : 0;
 	return NVML_SUCCESS;
@@ -166,7 +168,7 @@ int nvmlDeviceGetMemoryInfo(nvml_device d, struct nvml_memory *ret)
 
 static int list(const char *what, nvml_device d, unsigned *n, void *into, size_t step)
 {
-	unsigned long long v[2];
+	unsigned long long v[3];
 	unsigned i = 0;
 
 	for (; i < *n && said(what, d, i, v); i++) {
@@ -191,9 +193,27 @@ int nvmlDeviceGetGraphicsRunningProcesses(nvml_device d, unsigned *n, void *into
 #else
 int nvmlDeviceGetMigMode(nvml_device d, unsigned *now, unsigned *later)
 {
-	unsigned long long v[2];
+	unsigned long long v[3];
 
 	*now = *later = (unsigned)said("mig", d, 0, v);
+	return NVML_SUCCESS;
+}
+
+int nvmlDeviceGetMaxMigDeviceCount(nvml_device d, unsigned *ret)
+{
+	(void)d;
+	*ret = 7;
+	return NVML_SUCCESS;
+}
+
+/* As where some were taken away again: they are the last ones of those that there could be. */
+int nvmlDeviceGetMigDeviceHandleByIndex(nvml_device d, unsigned i, nvml_device *ret)
+{
+	unsigned long long v[3] = { 0 };
+
+	if (!said("mig", d, 0, v) || i + v[0] < 7)
+		return NVML_NOT_FOUND;
+	*ret = &devices[32 + i];
 	return NVML_SUCCESS;
 }
 
@@ -209,7 +229,7 @@ int nvmlDeviceGetGraphicsRunningProcesses_v3(nvml_device d, unsigned *n, void *i
 
 int nvmlDeviceGetProcessUtilization(nvml_device d, struct nvml_sample *into, unsigned *n, unsigned long long since_us)
 {
-	unsigned long long v[2];
+	unsigned long long v[3];
 	struct timespec now;
 	unsigned i = 0;
 
@@ -218,7 +238,8 @@ int nvmlDeviceGetProcessUtilization(nvml_device d, struct nvml_sample *into, uns
 	unsigned long long at_us = (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000;
 
 	for (; i < *n && said("busy", d, i, v); i++)
-		into[i] = (struct nvml_sample){ .pid = (unsigned)v[0], .at_us = at_us, .sm = (unsigned)v[1] };
+		into[i] = (struct nvml_sample){ .pid = (unsigned)v[0], .at_us = at_us, .sm = (unsigned)v[1],
+						.memory = (unsigned)v[2] };
 	*n = i;
 	return i > 0 && at_us > since_us ? NVML_SUCCESS : NVML_NOT_FOUND;
 }

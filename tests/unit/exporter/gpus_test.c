@@ -31,7 +31,7 @@ static void lines(const char *text)
 	}
 }
 
-#define HELLO "powerstack-gpu 1 535.129.03\ngpu 0 0 GPU-aa NVIDIA L4\n"
+#define HELLO "powerstack-gpu 2 535.129.03\ngpu 0 GPU-aa NVIDIA L4\n"
 /* Rounds half a second apart; a device with 4 GiB, of which process 7 holds one. */
 #define ROUND(MS, MORE) "at 10" MS "000000\nmemory 0 4294967296\nholds 0 7 " GIB "\n" MORE "end\n"
 
@@ -82,17 +82,20 @@ Test(gpus, lines_that_are_none_change_nothing)
 		"power 0 5000001",
 		"util 0 101",
 		"busy 0 7 50", /* of a process that was not seen */
+		"moves 0 7 50",
+		"divided 0",
+		"divided 0 65",
+		"divided 0 1 1",
 		"seen 0 5",
 		"seen 0 1 18446744073709551616",
 		"holds 0 4294967296 1",
 		"error 0",
 		"blind 0 0",
 		"end now",
-		"gpu 0 2 GPU-aa NVIDIA L4",
-		"gpu 0 0 GPU-aa",
-		"gpu 0 0 GPU/aa NVIDIA L4",
-		"gpu 0 0 GPU-0123456789012345678901234567890123456789012345678901234567890123 L4",
-		"powerstack-gpu 2 600",
+		"gpu 0 GPU-aa",
+		"gpu 0 GPU/aa NVIDIA L4",
+		"gpu 0 GPU-0123456789012345678901234567890123456789012345678901234567890123 L4",
+		"powerstack-gpu 1 600",
 		"at",
 		"at 99999999999999999999",
 		"hello",
@@ -124,13 +127,18 @@ Test(gpus, energy_counts_and_processes_have_their_part_of_the_time)
 	cr_expect(m.busy_unknown, "nothing is known of the time before");
 	cr_assert(gpus_take(&g, 0, &m));
 	cr_expect_eq(m.at_ns, 10 * SECOND, "as long as there is no other");
-	lines(ROUND("500", "energy 0 5100\nutil 0 90\nseen 0 2000000 2400000\nbusy 0 7 60\nbusy 0 8 30\n"));
+	lines(ROUND("500", "energy 0 5100\nutil 0 90\nseen 0 2000000 2400000\nbusy 0 7 60\nmoves 0 7 15\nbusy 0 8 30\n"
+				"moves 0 9 1\n"));
 	cr_assert(news(0, &m));
 	cr_expect_eq(m.uj, 5100000);
 	cr_expect_eq(m.busy_ns, 450000000);
 	cr_expect_not(m.busy_unknown);
 	cr_expect_eq(user(7)->told_busy_ns, 240000000);
 	cr_expect_eq(user(8)->told_busy_ns, 120000000, "also one that holds nothing");
+	cr_expect_eq(user(7)->told_memory_ns, 60000000);
+	cr_expect_eq(user(8)->told_memory_ns, 0);
+	cr_expect_eq(user(9)->told_memory_ns, 4000000, "also one that only copies");
+	cr_expect_eq(user(9)->told_busy_ns, 0);
 	cr_expect_eq(user(7)->told_held_ns, 125000000, "a quarter of the memory for half a second");
 	cr_expect_eq(user(0)->told_held_ns, 375000000);
 	cr_expect_eq(user(0)->told_busy_ns, 0);
@@ -207,14 +215,35 @@ Test(gpus, what_nobody_watched_is_nobodys)
 	cr_expect_eq(user(0)->told_busy_ns, SECOND);
 	cr_expect_eq(user(0)->told_held_ns, SECOND);
 	cr_expect_eq(user(7)->told_held_ns, 0);
-	cr_expect(g.v[0].unwatched);
+	cr_expect_eq(g.v[0].users, USERS_UNTOLD);
 	/* the helper was away: its successor's first samples are not of that time */
-	lines("powerstack-gpu 1 535\ngpu 0 0 GPU-aa NVIDIA L4\nat 41000000000\nenergy 0 9\nseen 0 1 1000001\nbusy 0 7 90\nend\n");
+	lines("powerstack-gpu 2 535\ngpu 0 GPU-aa NVIDIA L4\nat 41000000000\nenergy 0 9\nseen 0 1 1000001\nbusy 0 7 90\nend\n");
 	cr_assert(news(0, &m));
 	cr_expect_eq(m.uj, 9000, "but its energy was counted");
 	cr_expect_not(m.anew);
 	cr_expect_eq(user(0)->told_busy_ns, 31 * SECOND);
 	cr_expect_eq(user(7)->told_busy_ns, 0);
+	cr_expect_eq(g.v[0].users, USERS_TOLD);
+}
+
+/* Division can come and go while the helper runs. */
+Test(gpus, what_a_divided_device_does_is_nobodys)
+{
+	struct zone_mark m;
+
+	lines(HELLO "at 10000000000\nenergy 0 1\nend\nat 11000000000\nenergy 0 2\ndivided 0 3\nholds 0 7 5\nend\n");
+	cr_assert(news(0, &m));
+	cr_expect_eq(m.uj, 2000, "but its energy is counted");
+	cr_expect_eq(user(0)->told_busy_ns, SECOND);
+	cr_expect_eq(user(7)->told_held_ns, 0);
+	cr_expect_eq(g.v[0].users, USERS_DIVIDED);
+	cr_expect_eq(g.v[0].instances, 3);
+	lines("at 11500000000\nenergy 0 3\nseen 0 1 500001\nbusy 0 7 90\nend\n");
+	cr_assert(news(0, &m));
+	cr_expect_eq(g.v[0].users, USERS_TOLD);
+	cr_expect_eq(g.v[0].instances, 0);
+	cr_expect_eq(user(7)->told_busy_ns, 450000000);
+	cr_expect_eq(user(0)->told_busy_ns, SECOND);
 }
 
 Test(gpus, a_round_that_is_cut_off_is_none)
@@ -234,11 +263,10 @@ Test(gpus, a_device_that_gives_no_reading_says_why)
 {
 	struct zone_mark m;
 
-	lines(HELLO "gpu 1 1 GPU-bb NVIDIA H100\nat 10000000000\nenergy 0 1\nerror 1 GPU is lost\nend\n");
+	lines(HELLO "gpu 1 GPU-bb NVIDIA H100\nat 10000000000\nenergy 0 1\nerror 1 GPU is lost\nend\n");
 	cr_expect(news(0, &m));
 	cr_expect_not(news(1, &m));
 	cr_expect_str_eq(g.v[1].why, "GPU is lost");
-	cr_expect(g.v[1].divided);
 	lines("at 10500000000\nenergy 0 2\nenergy 1 2\nend\n");
 	cr_expect_str_eq(g.v[1].why, "");
 }
@@ -269,7 +297,7 @@ Test(gpus, another_device_under_the_same_number_begins_at_nothing)
 {
 	struct zone_mark m;
 
-	lines(HELLO ROUND("000", "energy 0 5000\n") "gpu 0 0 GPU-cc NVIDIA L40\n");
+	lines(HELLO ROUND("000", "energy 0 5000\n") "gpu 0 GPU-cc NVIDIA L40\n");
 	cr_expect_eq(g.nusers, 0);
 	cr_expect_not(news(0, &m));
 	cr_expect_str_eq(g.v[0].name, "NVIDIA L40");
@@ -281,14 +309,14 @@ Test(gpus, a_device_under_another_number_is_the_same_device)
 	static struct zones zones;
 	struct tick t = { .zones = &zones };
 
-	lines(HELLO "gpu 1 0 GPU-bb NVIDIA H100\nat 10000000000\nenergy 0 5\nenergy 1 7\nholds 1 9 5\nend\n");
-	cr_expect_lt(line("gpu 1 0 GPU-aa NVIDIA L4"), 0, "no two of them are one");
+	lines(HELLO "gpu 1 GPU-bb NVIDIA H100\nat 10000000000\nenergy 0 5\nenergy 1 7\nholds 1 9 5\nend\n");
+	cr_expect_lt(line("gpu 1 GPU-aa NVIDIA L4"), 0, "no two of them are one");
 	cr_assert_eq(gpus_tick(&g, 2, &zones, 11 * SECOND, &t, &e), 0);
 	cr_assert_eq(t.nmarks, 2);
 	cr_expect_eq(t.marks[1].uj, 7000);
 	cr_expect_eq(t.ngpus, 3, "nobody twice, and one user");
 	/* the first one fell off */
-	lines("powerstack-gpu 1 535.129.03\ngpu 0 0 GPU-bb NVIDIA H100\nat 12000000000\nenergy 0 8\nend\n");
+	lines("powerstack-gpu 2 535.129.03\ngpu 0 GPU-bb NVIDIA H100\nat 12000000000\nenergy 0 8\nend\n");
 	tick_reset(&t, 1);
 	cr_assert_eq(gpus_tick(&g, 2, &zones, 13 * SECOND, &t, &e), 0);
 	cr_assert_eq(t.nmarks, 1);

@@ -541,7 +541,8 @@ Test(page, kepler_names_and_labels_are_kept)
 	static const char *const joules[] = { "core", "dram", "other", "package", "platform", "uncore", "gpu" };
 	static const char *const uses[] = { "bpf_cpu_time_ms", "bpf_cpu_time_us",  "bpf_page_cache_hit",
 					    "bpf_net_tx_irq",  "bpf_net_rx_irq",   "bpf_block_irq",
-					    "cpu_cycles",      "cpu_instructions", "cache_miss" };
+					    "cpu_cycles",      "cpu_instructions", "cache_miss",
+					    "gpu_compute_util", "gpu_mem_util" };
 	static const struct {
 		const char *level, *labels[6];
 		bool sum;
@@ -583,6 +584,8 @@ Test(page, kepler_names_and_labels_are_kept)
 			if (!use)
 				cr_expect_str_eq(got[at++], "mode", "%s", name);
 			cr_expect_str_eq(got[at++], "source", "%s", name);
+			if (strncmp(what, "gpu_", 4) == 0)
+				cr_expect_str_eq(got[at++], "gpu_id", "%s", name);
 			cr_expect_null(got[at], "%s", name);
 		}
 	}

@@ -297,6 +297,19 @@ static uint64_t gpu_uj(uint64_t workload, uint64_t process, enum mode m)
 	return p->uj[COMP_GPU][m];
 }
 
+/* What a party had of a GPU; NULL: it is not known to have used it. */
+static const struct gpu_total *had(uint64_t workload, uint64_t process, uint32_t zone)
+{
+	const struct party *p = party(workload, process);
+
+	cr_assert_not_null(p);
+	for (size_t i = 0; i < p->ngpus; i++) {
+		if (p->gpus[i].zone == zone)
+			return &p->gpus[i];
+	}
+	return NULL;
+}
+
 /* Two workloads, of which process 70 (tgid 5) is in the first; the second's processes are told by their group. */
 static void with_gpu_users(void)
 {
@@ -364,5 +377,75 @@ Test(works, what_a_gpu_drew_without_evidence_is_nobodys)
 	cr_assert_eq(works_use(w, &t, &e), 0);
 	cr_assert_eq(works_book_gpu(w, 3, uj, SECOND, &e), 0);
 	cr_expect_eq(gpu_uj(7, 0, MODE_DYNAMIC), 1250);
+	end();
+}
+
+Test(works, who_used_a_gpu_and_how_much_is_added_up)
+{
+	begin();
+	next();
+	mark(7, 17, 0, 0, 100, false);
+	mark(7, 17, 70, 5, 100, false);
+	mark(0, 18, 0, 0, 100, false); /* whose workload is not known yet */
+	use_gpu(3, 5, 17, 300, 200);
+	t.gpus[t.ngpus - 1].memory_ns = 40;
+	use_gpu(3, 6, 18, 100, 100);
+	use_gpu(4, 6, 18, 0, 100);
+	use_gpu(3, 9, 99, 7, 0);
+	use_gpu(3, 0, 0, 50, 100);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	cr_expect_eq(had(7, 0, 3)->busy_ns, 300);
+	cr_expect_eq(had(7, 0, 3)->memory_ns, 40);
+	cr_expect_eq(had(7, 70, 3)->busy_ns, 300, "its process has it, too");
+	cr_expect_null(had(7, 0, 4), "what it never used it has no series of");
+	cr_expect_eq(had(0, 0, 3)->busy_ns, 100);
+	cr_expect_eq(had(0, 0, 4)->busy_ns, 0, "one that it only holds it has used by nothing");
+	/* told again, its workload known, and one that began anew */
+	with_gpu_users();
+	use_gpu(3, 5, 17, 30, 200);
+	t.gpus[t.ngpus - 1].memory_ns = 45;
+	use_gpu(3, 6, 18, 100, 100);
+	use_gpu(4, 6, 18, 20, 100);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	cr_expect_eq(had(7, 0, 3)->busy_ns, 330);
+	cr_expect_eq(had(7, 70, 3)->memory_ns, 45);
+	cr_expect_eq(had(8, 0, 3)->busy_ns, 100, "a group brings what it had");
+	cr_expect_eq(had(8, 0, 4)->busy_ns, 20);
+	/* also while nothing tells of processors */
+	next();
+	t.sched.there = false;
+	use_gpu(3, 5, 17, 40, 200);
+	t.gpus[t.ngpus - 1].memory_ns = 45;
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	cr_expect_eq(had(7, 0, 3)->busy_ns, 340);
+	/* and nothing of it goes while it is not told */
+	with_gpu_users();
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	cr_expect_eq(had(7, 0, 3)->busy_ns, 340);
+	cr_expect_eq(had(7, 70, 3)->memory_ns, 45);
+	end();
+}
+
+/* A process that ended keeps it until somebody has looked; its number is another's then. */
+Test(works, what_an_ended_process_had_of_a_gpu_is_not_the_next_ones)
+{
+	begin();
+	with_gpu_users();
+	use_gpu(3, 5, 17, 300, 0);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	next();
+	mark(7, 17, 0, 0, 100, false);
+	mark(7, 17, 70, 5, 100, true);
+	use_gpu(3, 5, 17, 310, 0);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	cr_expect_eq(had(7, 0, 3)->busy_ns, 310, "its group still has it");
+	cr_expect_eq(had(7, 70, 3)->busy_ns, 300);
+	next();
+	mark(7, 17, 0, 0, 100, false);
+	mark(7, 17, 71, 5, 100, false);
+	use_gpu(3, 5, 17, 10, 0);
+	cr_assert_eq(works_use(w, &t, &e), 0);
+	cr_expect_eq(had(7, 71, 3)->busy_ns, 10);
+	cr_expect_eq(had(7, 0, 3)->busy_ns, 320);
 	end();
 }
