@@ -223,6 +223,39 @@ else
 	first=$waker
 	wake 2
 	second=$waker
+
+	# ---- a real Prometheus, from here on beside the rest: its subqueries of minutes need two of them
+	driver live || exit 1
+	work() { # 100 W, mostly for the first
+		mj=0
+		while :; do
+			mj=$((mj + 20000))
+			says live <<S
+count 1
+energy 0 $mj
+util 0 80
+memory 0 1000
+holds 0 $first 100
+holds 0 $second 100
+busy 0 $first 60 25
+busy 0 $second 20 5
+S
+			sleep 0.2
+		done
+	}
+	work &
+	pids="$pids $!"
+	wait_for 10 test -s "$tmp/live/script"
+	begin live
+	cat >"$tmp/prometheus.yml" <<YML
+global: {scrape_interval: 1s, scrape_timeout: 1s}
+scrape_configs:
+  - job_name: kepler-metrics
+    static_configs: [{targets: ["127.0.0.1:$port"]}]
+YML
+	prometheus_on "$tmp/prometheus.yml"
+	scraped=$pid
+
 	use() { # use MJ: what GPU 0 has drawn so far, for both of them, and GPU 1 for the second alone
 		says lib <<S
 count 2
@@ -330,6 +363,29 @@ S
 	test_that 'it adds up' adds_up
 	utilised() { at_least "kepler_process_gpu_compute_util_total{pid=\"$first\"" 0.1; }
 	test_that 'its utilisation is told' wait_for 20 utilised
+	stop
+
+	# ---- Kepler's dashboard, what it has of GPUs
+	answers_with() { # answers_with EXPRESSION: Prometheus has at least one series for it
+		curl -sS -m 10 -G "http://127.0.0.1:$web/api/v1/query" --data-urlencode "query=$1" >"$tmp/answer" &&
+			/usr/bin/python3 -c 'import json, sys
+a = json.load(open(sys.argv[1]))
+assert a["status"] == "success", a
+sys.exit(not a["data"]["result"])' "$tmp/answer" || { cat "$tmp/answer"; return 1; }
+	}
+	gpu='kepler_container_gpu_joules_total{container_namespace=~"shop",pod_name=~"web-.*"}'
+	all='kepler_container_joules_total{container_namespace=~"shop",pod_name=~"web-.*"}'
+	per_kwh=0.00000027777777777777776
+	test_that 'Prometheus scrapes it' wait_for 60 answers_with 'up{job="kepler-metrics"} == 1'
+	test_that 'power of each pod: gpu' wait_for 60 answers_with "sum by (pod_name, container_namespace) (irate(${gpu}[1m])) > 0"
+	test_that 'power of all: gpu' wait_for 60 answers_with "sum(irate(${gpu}[1m])) > 0"
+	test_that 'kWh a day: gpu' wait_for 180 answers_with "sum(increase(${gpu}[24h:1m])) * $per_kwh > 0"
+	for factor in 2.23 .91 2.13; do
+		test_that "carbon at $factor" wait_for 180 answers_with "sum(increase(${all}[24h:1m])) * $per_kwh * $factor > 0"
+	done
+	test_that 'energy of each namespace' wait_for 180 answers_with \
+		'sum by (container_namespace) (increase(kepler_container_joules_total{container_namespace="shop"}[24h:1m])) > 0'
+	pid=$scraped
 	stop
 fi
 done_testing

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "exporter/build_info.h"
 #include "exporter/cpu.h"
+#include "exporter/gpus.h"
 #include "exporter/metrics_v2.h"
 #include "exporter/metrics_works.h"
 #include "exporter/prom.h"
@@ -473,6 +474,187 @@ Test(page, golden_of_each_machine, .timeout = 120)
 {
 	for (size_t i = 0; i < COUNT(machines); i++)
 		expect_page(&machines[i]);
+}
+
+/* ---- a machine with GPUs: one that two containers share, and one in MIG mode */
+
+#define GPU_TICKS 4
+/* A round of the GPU helper every two seconds; device 0 has 24 GB, device 1 is divided. */
+#define GPU_ROUND(AT, METERS, USERS, MJ)                                                               \
+	"at " AT "000000000\n" METERS "memory 0 24000000000\n" USERS                                   \
+	"holds 0 700 6000000000\nholds 0 703 12000000000\n"                                            \
+	"energy 1 " MJ "\nmemory 1 80000000000\ndivided 1 2\nholds 1 703 20000000000\nend\n"
+
+/* What the two draw, as the helper tells it. The first idles at 20 W and then works for two processes; it is not told
+ * how busy the other one is. */
+static const char *const gpu_lines[GPU_TICKS] = {
+	"powerstack-gpu 2 550.54.15\ngpu 0 GPU-8c2a1f00-0000-0000-0000-000000000001 NVIDIA L4\n"
+	"gpu 1 GPU-8c2a1f00-0000-0000-0000-000000000002 NVIDIA H100 80GB HBM3\n"
+	GPU_ROUND("100", "energy 0 7000000\nutil 0 0\n", "", "500"),
+	GPU_ROUND("102", "energy 0 7040000\nutil 0 0\n", "seen 0 5000000 7000000\n", "100500"),
+	GPU_ROUND("104", "energy 0 7180000\nutil 0 100\n",
+		  "seen 0 7000000 9000000\nbusy 0 700 60\nmoves 0 700 25\nbusy 0 703 15\nmoves 0 703 5\n", "200500"),
+	GPU_ROUND("106", "energy 0 7270000\nutil 0 50\n",
+		  "seen 0 9000000 11000000\nbusy 0 700 40\nmoves 0 700 10\nbusy 0 703 10\n", "300500"),
+};
+
+static struct gpus gpus;
+static size_t gpu_tick;
+
+static int gpus_open(struct source *s, const struct roots *r, struct zones *z, struct err *e)
+{
+	(void)r, (void)z, (void)e;
+	s->state = &gpus;
+	return 0;
+}
+
+static int gpus_read(struct source *s, struct tick *into, struct err *e)
+{
+	uint64_t now = (101 + 2 * gpu_tick) * UINT64_C(1000000000);
+	const char *at = gpu_lines[gpu_tick++];
+	char line[200];
+
+	for (; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
+		cr_assert_eq(gpus_line(&gpus, line, strlen(line), now, e), 0, "%s: %s", line, e->msg);
+	}
+	for (size_t i = 0; i < gpus.nusers; i++)
+		gpus.users[i].cgroup = gpus.users[i].pid == 700 ? 12 : gpus.users[i].pid == 703 ? 13 : 0;
+	return gpus_tick(&gpus, s->index, into->zones, now, into, e);
+}
+
+static void gpus_close(struct source *s)
+{
+	(void)s;
+	gpus_clear(&gpus);
+}
+
+/* Two processors, half of them busy: for the one half of that by itself, for the others by a quarter each. Always as
+ * busy as that they show no idle power. */
+static void gpu_machine_works(struct tick *t, uint64_t k)
+{
+	const uint64_t second = UINT64_C(1000000000);
+
+	t->sched = (struct sched_mark){ .there = true, .processes = true, .cpus = 2, .busy_ns = k * 2 * second,
+					.idle_ns = k * 2 * second, .measured = 1u << USE_CPU_NS };
+	use(t, WORKLOAD_SERIAL_SYSTEM, 11, 0, 0, "", k * second / 2);
+	use(t, 3, 12, 0, 0, "", k * second);
+	use(t, 4, 13, 0, 0, "", k * second / 2);
+	use(t, 3, 12, UINT64_C(700) << 32, 700, "train", k * second);
+	use(t, 4, 13, UINT64_C(703) << 32, 703, "serve", k * second / 2);
+}
+
+#define TRAIN "container_id=\"1b5dc4c1a0b56de9d49a6a80b6d4e3a9f5eb2f1d9d1f60f7b0f2d3a3f80f5c11\",pod_name=\"train-0\"," \
+	      "container_name=\"trainer\",container_namespace=\"ml\""
+#define SERVE "container_id=\"7e0f3a2bb7c94d0f8d4be1c6a9a2c5d8e3f4b6a7c8d9e0f1a2b3c4d5e6f70812\",pod_name=\"serve-0\"," \
+	      "container_name=\"server\",container_namespace=\"ml\""
+#define NOBODY "container_id=\"unattributed\",pod_name=\"unattributed\",container_name=\"unattributed\"," \
+	       "container_namespace=\"unattributed\""
+
+/* 20 W for 6 s are idle: a quarter of the memory is train's, a half is serve's. The 100 J and the 50 J above that go
+ * 60 to 15 and 40 to 10. Utilisation: (60 + 40) and (15 + 10) percent for 2 s each. Nothing of the divided one is
+ * anybody's. Of the packages' 22.5 J and the memory's 3 J the processors' time makes a half train's. */
+static const char *const gpu_series[] = {
+	"kepler_node_gpu_joules_total{package=\"0\",instance=\"node-1\",mode=\"dynamic\",source=\"NVML\"} 150",
+	"kepler_node_gpu_joules_total{package=\"0\",instance=\"node-1\",mode=\"idle\",source=\"NVML\"} 120",
+	"kepler_node_gpu_joules_total{package=\"1\",instance=\"node-1\",mode=\"unsplit\",source=\"NVML\"} 300",
+	"kepler_node_package_joules_total{package=\"0\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 15",
+	"kepler_node_package_joules_total{package=\"1\",instance=\"node-1\",mode=\"unsplit\",source=\"rapl-sysfs\"} 7.5",
+	"kepler_container_gpu_joules_total{" TRAIN ",mode=\"dynamic\",source=\"NVML\"} 120",
+	"kepler_container_gpu_joules_total{" TRAIN ",mode=\"idle\",source=\"NVML\"} 30",
+	"kepler_container_gpu_joules_total{" SERVE ",mode=\"dynamic\",source=\"NVML\"} 30",
+	"kepler_container_gpu_joules_total{" SERVE ",mode=\"idle\",source=\"NVML\"} 60",
+	"kepler_container_gpu_joules_total{" NOBODY ",mode=\"dynamic\",source=\"NVML\"} 0",
+	"kepler_container_gpu_joules_total{" NOBODY ",mode=\"idle\",source=\"NVML\"} 30",
+	"kepler_container_gpu_joules_total{" NOBODY ",mode=\"unsplit\",source=\"NVML\"} 300",
+	"kepler_container_package_joules_total{" TRAIN ",mode=\"unsplit\",source=\"rapl-sysfs\"} 11.25",
+	"kepler_container_joules_total{" TRAIN ",mode=\"dynamic\",source=\"\"} 120",
+	"kepler_container_joules_total{" TRAIN ",mode=\"idle\",source=\"\"} 30",
+	"kepler_container_joules_total{" TRAIN ",mode=\"unsplit\",source=\"\"} 12.75",
+	"kepler_container_gpu_compute_util_total{" TRAIN ",source=\"NVML\",gpu_id=\"0\"} 200",
+	"kepler_container_gpu_compute_util_total{" SERVE ",source=\"NVML\",gpu_id=\"0\"} 50",
+	"kepler_container_gpu_mem_util_total{" TRAIN ",source=\"NVML\",gpu_id=\"0\"} 70",
+	"kepler_container_gpu_mem_util_total{" SERVE ",source=\"NVML\",gpu_id=\"0\"} 10",
+	"kepler_process_gpu_compute_util_total{pid=\"703\",container_id=\"7e0f3a2bb7c94d0f8d4be1c6a9a2c5d8e3f4b6a7c8d9e0f1a2b3c4d5e6f70812\","
+	"vm_id=\"\",command=\"serve\",source=\"NVML\",gpu_id=\"0\"} 50",
+	"powerstack_exporter_gpu_unattributed{source=\"NVML\",gpu_id=\"0\",reason=\"mig\"} 0",
+	"powerstack_exporter_gpu_unattributed{source=\"NVML\",gpu_id=\"1\",reason=\"mig\"} 1",
+	"powerstack_exporter_gpu_unattributed{source=\"NVML\",gpu_id=\"1\",reason=\"driver\"} 0",
+	"powerstack_exporter_gpu_instances{source=\"NVML\",gpu_id=\"1\"} 2",
+};
+
+static size_t times(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, what)) != NULL; text++)
+		n++;
+	return n;
+}
+
+Test(page, golden_of_a_machine_with_gpus)
+{
+	static const struct source_ops told = { .name = "NVML", .components = 1u << COMP_GPU, .open = gpus_open,
+						.read = gpus_read, .close = gpus_close };
+	static const struct source_ops *const both[] = { &source_rapl, &told };
+	const struct machine *m = &machines[1];
+	struct facts facts = { .instance = "node-1", .cpu = "icelake" };
+	struct self self = { .ticks = GPU_TICKS };
+	struct sampler sp = { 0 };
+	struct tick t = { 0 };
+	struct ledger *l = NULL;
+	struct roster *r = NULL;
+	struct config config;
+	struct tree tree;
+	struct err e = { 0 };
+	AUTO_BUF struct buf page;
+
+	config_init(&config);
+	tree_make(&tree);
+	cr_assert_str_eq(m->name, "intel-2s");
+	machine_from = "tests/fake/sysfs/intel-2s", machine_to = &tree;
+	cr_assert_eq(nftw(machine_from, copy_one, 8, FTW_PHYS), 0);
+	cr_assert_eq(roster_new(&r, &e), 0);
+	person(r, WORKLOAD_SERIAL_SYSTEM, WORKLOAD_SYSTEM, "system_processes", "system_processes", "system_processes",
+	       "system", true);
+	person(r, 3, WORKLOAD_CONTAINER, "1b5dc4c1a0b56de9d49a6a80b6d4e3a9f5eb2f1d9d1f60f7b0f2d3a3f80f5c11", "train-0",
+	       "trainer", "ml", true);
+	person(r, 4, WORKLOAD_CONTAINER, "7e0f3a2bb7c94d0f8d4be1c6a9a2c5d8e3f4b6a7c8d9e0f1a2b3c4d5e6f70812", "serve-0",
+	       "server", "ml", true);
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	cr_assert_eq(sampler_open(&sp, both, COUNT(both), &(struct roots){ .sysfs = tree.root, .procfs = tree.root,
+									   .config = &config }, &e), 0);
+	for (uint64_t k = 0; k < GPU_TICKS; k++) {
+		if (k > 0)
+			move(&tree, m);
+		sampler_read(&sp, (101 + k * MACHINE_SECONDS) * UINT64_C(1000000000), &t);
+		set_time(&sp, &t, k);
+		gpu_machine_works(&t, k);
+		cr_assert_eq(ledger_settle(l, &t, &e), 0, "%s", e.msg);
+	}
+	self.meters = sampler_measured(&sp, &t);
+	struct view view = { .facts = &facts, .self = &self, .sampler = &sp, .ledger = l, .roster = r, .tick = &t,
+			     .now_ns = t.at_ns };
+
+	buf_init(&page, PAGE_MAX);
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics_works, nmetrics_works, &page, &e), 0);
+	for (size_t i = 0; i < COUNT(gpu_series); i++) {
+		char line[400];
+
+		snprintf(line, sizeof line, "\n%s\n", gpu_series[i]);
+		cr_expect_not_null(strstr(page.data, line), "no %s", gpu_series[i]);
+	}
+	/* Two use the one that tells of them; there is no series of the other one, of who uses none, or of nobody. */
+	cr_expect_eq(times(page.data, "\nkepler_container_gpu_compute_util_total{"), 2);
+	cr_expect_eq(times(page.data, "\nkepler_container_gpu_mem_util_total{"), 2);
+	cr_expect_eq(times(page.data, "\nkepler_process_gpu_compute_util_total{"), 2);
+	golden("tests/fake/pages/gpu.prom", &page);
+	sampler_close(&sp);
+	roster_free(r);
+	ledger_free(l);
+	tick_clear(&t);
+	tree_remove(&tree);
 }
 
 static const struct {
