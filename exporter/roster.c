@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "exporter/lookup.h"
 
 struct entry {
 	uint64_t serial;
@@ -20,8 +21,9 @@ struct pod {
 };
 
 struct roster {
-	struct entry *v; /* by serial: new ones have the highest but for rare cases */
+	struct entry *v;
 	size_t n, cap;
+	struct lookup by_serial;
 	struct pod *pods; /* by uid */
 	size_t npods, pods_cap;
 };
@@ -46,32 +48,17 @@ void roster_free(struct roster *r)
 		workload_unref(r->v[i].w);
 	for (size_t i = 0; i < r->npods; i++)
 		free(r->pods[i].uid);
+	lookup_free(&r->by_serial);
 	free(r->v);
 	free(r->pods);
 	free(r);
 }
 
-/* Where the serial is or would be. */
-static size_t place_of(const struct roster *r, uint64_t serial)
-{
-	size_t from = 0, to = r->n;
-
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-
-		if (r->v[middle].serial < serial)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return from;
-}
-
 static struct entry *entry_of(const struct roster *r, uint64_t serial)
 {
-	size_t at = place_of(r, serial);
+	size_t at = serial ? lookup_find(&r->by_serial, serial) : LOOKUP_NONE;
 
-	return at < r->n && r->v[at].serial == serial ? &r->v[at] : NULL;
+	return at == LOOKUP_NONE ? NULL : &r->v[at];
 }
 
 const struct workload *roster_find(const struct roster *r, uint64_t serial)
@@ -83,9 +70,7 @@ const struct workload *roster_find(const struct roster *r, uint64_t serial)
 
 int roster_add(struct roster *r, const struct workload *w, struct err *e)
 {
-	size_t at = place_of(r, w->serial);
-
-	if (at < r->n && r->v[at].serial == w->serial)
+	if (entry_of(r, w->serial))
 		return 0;
 	if (r->n == r->cap) {
 		size_t more = r->cap ? r->cap * 2 : 64;
@@ -96,9 +81,12 @@ int roster_add(struct roster *r, const struct workload *w, struct err *e)
 		r->v = p;
 		r->cap = more;
 	}
-	memmove(&r->v[at + 1], &r->v[at], (r->n - at) * sizeof *r->v);
-	r->v[at] = (struct entry){ .serial = w->serial, .w = workload_ref(w) };
-	r->n++;
+	int rc = lookup_room(&r->by_serial, e);
+
+	if (rc < 0)
+		return rc;
+	lookup_put(&r->by_serial, w->serial, r->n);
+	r->v[r->n++] = (struct entry){ .serial = w->serial, .w = workload_ref(w) };
 	return 0;
 }
 
@@ -227,6 +215,11 @@ void roster_keep(struct roster *r, const struct works *w)
 			r->v[kept++] = r->v[i];
 		else
 			workload_unref(r->v[i].w);
+	}
+	if (kept < r->n) {
+		lookup_clear(&r->by_serial);
+		for (size_t i = 0; i < kept; i++)
+			lookup_put(&r->by_serial, r->v[i].serial, i);
 	}
 	r->n = kept;
 	keep_pods(r);

@@ -6,16 +6,10 @@
 
 #include "base/cleanup.h"
 #include "exporter/cost.h"
+#include "exporter/lookup.h"
 #include "exporter/share.h"
 
-#define NONE SIZE_MAX
-
-/* Numbers to places: open addressing, never more than half full, made anew when something goes. */
-struct index {
-	uint64_t *keys; /* 0: free */
-	size_t *at;
-	size_t cap, n;
-};
+#define NONE LOOKUP_NONE
 
 /* A control group or process as last read. */
 struct source_mark {
@@ -26,14 +20,24 @@ struct source_mark {
 	uint64_t last[NUSES];
 };
 
+/* Places of parties; each at most once. */
+struct places {
+	uint32_t *v;
+	size_t n;
+};
+
 struct level {
 	struct party *parties;
 	size_t nparties, parties_cap;
-	struct index by_owner; /* workload or process -> parties; unknown groups are in none */
-	struct index by_tgid;  /* processes: the youngest that has it -> parties */
+	/* Who has gathered anything for the component since it was booked: nobody else has a part of the next
+	 * booking. And who had one of the last. Both have room for all parties. */
+	struct places due[NCOMPONENTS], had[NCOMPONENTS];
+	struct lookup by_owner; /* workload or process -> parties; unknown groups are in none */
+	struct lookup by_tgid;  /* processes: the youngest that has it -> parties */
 	struct source_mark *marks;
 	size_t nmarks, marks_cap;
-	struct index by_key; /* group or process -> marks */
+	size_t turn; /* whose mark is the next to come, if they come as they did in the tick before */
+	struct lookup by_key; /* group or process -> marks */
 	struct sums residual, retired;
 	uint64_t lost[NCOMPONENTS], lost_cpu_ns[NCOMPONENTS]; /* evidence that is nobody's */
 	uint64_t lost_last[NUSES];
@@ -55,6 +59,7 @@ struct works {
 	unsigned measured, ever_measured;
 	struct attribution attribution;
 	enum use by[NCOMPONENTS]; /* evidence_for, of this tick */
+	bool by_cost[NCOMPONENTS]; /* but what all uses cost together is known */
 	void (*on_retire)(void *arg, const struct party *p);
 	void *arg;
 	uint64_t used[NUSES];
@@ -69,72 +74,6 @@ struct works {
 	uint64_t *weights, *parts, *scratch;
 	size_t room;
 };
-
-/* ---- index */
-
-static size_t slot_of(const struct index *x, uint64_t key)
-{
-	size_t at = (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (x->cap - 1);
-
-	while (x->keys[at] != 0 && x->keys[at] != key)
-		at = (at + 1) & (x->cap - 1);
-	return at;
-}
-
-static size_t index_find(const struct index *x, uint64_t key)
-{
-	if (x->cap == 0)
-		return NONE;
-	size_t at = slot_of(x, key);
-
-	return x->keys[at] == key ? x->at[at] : NONE;
-}
-
-static void index_clear(struct index *x)
-{
-	if (x->cap)
-		memset(x->keys, 0, x->cap * sizeof *x->keys);
-	x->n = 0;
-}
-
-/* Room for one more, so that the next index_put cannot fail. */
-static int index_room(struct index *x, struct err *e)
-{
-	if (x->n * 2 < x->cap)
-		return 0;
-	struct index more = { .cap = x->cap ? x->cap * 2 : 64 };
-
-	more.keys = calloc(more.cap, sizeof *more.keys);
-	more.at = calloc(more.cap, sizeof *more.at);
-	if (!more.keys || !more.at) {
-		free(more.keys);
-		free(more.at);
-		return err_set(e, ERR_MEMORY, "no memory for %zu workloads", x->n);
-	}
-	for (size_t i = 0; i < x->cap; i++) {
-		if (x->keys[i] == 0)
-			continue;
-		size_t at = slot_of(&more, x->keys[i]);
-
-		more.keys[at] = x->keys[i];
-		more.at[at] = x->at[i];
-		more.n++;
-	}
-	free(x->keys);
-	free(x->at);
-	*x = more;
-	return 0;
-}
-
-/* Only after index_room, or into one that held as many before. */
-static void index_put(struct index *x, uint64_t key, size_t value)
-{
-	size_t at = slot_of(x, key);
-
-	x->n += x->keys[at] == 0;
-	x->keys[at] = key;
-	x->at[at] = value;
-}
 
 /* ---- making and dropping */
 
@@ -161,13 +100,14 @@ void works_free(struct works *w)
 		for (size_t p = 0; p < l->nparties; p++)
 			free(l->parties[p].gpus);
 		free(l->parties);
+		for (size_t c = 0; c < NCOMPONENTS; c++) {
+			free(l->due[c].v);
+			free(l->had[c].v);
+		}
 		free(l->marks);
-		free(l->by_owner.keys);
-		free(l->by_owner.at);
-		free(l->by_tgid.keys);
-		free(l->by_tgid.at);
-		free(l->by_key.keys);
-		free(l->by_key.at);
+		lookup_free(&l->by_owner);
+		lookup_free(&l->by_tgid);
+		lookup_free(&l->by_key);
 	}
 	free(w->gpus);
 	free(w->weights);
@@ -190,6 +130,27 @@ static int grow(void **v, size_t *cap, size_t n, size_t size, struct err *e)
 	return 0;
 }
 
+/* Room for one more party, here and in the lists. */
+static int grow_parties(struct level *l, struct err *e)
+{
+	void *v = l->parties;
+	size_t cap = l->parties_cap;
+	int rc = grow(&v, &cap, l->nparties, sizeof *l->parties, e);
+
+	l->parties = v;
+	for (size_t i = 0; i < 2 * NCOMPONENTS && rc == 0 && cap > l->parties_cap; i++) {
+		struct places *list = i % 2 ? &l->had[i / 2] : &l->due[i / 2];
+		uint32_t *p = reallocarray(list->v, cap, sizeof *p);
+
+		if (!p)
+			return err_set(e, ERR_MEMORY, "no memory for %zu workloads", l->nparties + 1);
+		list->v = p;
+	}
+	if (rc == 0)
+		l->parties_cap = cap;
+	return rc;
+}
+
 static uint64_t owner_of(const struct party *p)
 {
 	return p->process ? p->process : p->workload;
@@ -202,23 +163,21 @@ static bool has_tgid(const struct party *p)
 
 static int add_party(struct level *l, const struct party *like, size_t *ret, struct err *e)
 {
-	void *v = l->parties;
-	int rc = grow(&v, &l->parties_cap, l->nparties, sizeof *l->parties, e);
+	int rc = grow_parties(l, e);
 
-	l->parties = v;
-	rc = rc < 0 ? rc : index_room(&l->by_owner, e);
-	rc = rc < 0 ? rc : index_room(&l->by_tgid, e);
+	rc = rc < 0 ? rc : lookup_room(&l->by_owner, e);
+	rc = rc < 0 ? rc : lookup_room(&l->by_tgid, e);
 	if (rc < 0)
 		return rc;
 	if (owner_of(like) != 0)
-		index_put(&l->by_owner, owner_of(like), l->nparties);
+		lookup_put(&l->by_owner, owner_of(like), l->nparties);
 	if (has_tgid(like)) {
 		/* Numbers of processes are used again: two series of one number would be one and the same. */
-		size_t before = index_find(&l->by_tgid, like->tgid);
+		size_t before = lookup_find(&l->by_tgid, like->tgid);
 
 		if (before != NONE)
 			l->parties[before].replaced = true;
-		index_put(&l->by_tgid, like->tgid, l->nparties);
+		lookup_put(&l->by_tgid, like->tgid, l->nparties);
 	}
 	l->parties[l->nparties] = *like;
 	*ret = l->nparties++;
@@ -231,10 +190,10 @@ static int add_mark(struct level *l, uint64_t key, size_t party, size_t *ret, st
 	int rc = grow(&v, &l->marks_cap, l->nmarks, sizeof *l->marks, e);
 
 	l->marks = v;
-	rc = rc < 0 ? rc : index_room(&l->by_key, e);
+	rc = rc < 0 ? rc : lookup_room(&l->by_key, e);
 	if (rc < 0)
 		return rc;
-	index_put(&l->by_key, key, l->nmarks);
+	lookup_put(&l->by_key, key, l->nmarks);
 	l->marks[l->nmarks] = (struct source_mark){ .key = key, .party = party };
 	l->parties[party].members++;
 	*ret = l->nmarks++;
@@ -272,12 +231,26 @@ static void merge_gpus(struct party *to, struct party *from)
 	from->ngpus = 0;
 }
 
-/* What `from` has goes to `to`; from is left empty. */
-static void merge(struct party *to, struct party *from)
+static inline void make_due(struct level *l, size_t party, enum component c)
 {
+	struct party *p = &l->parties[party];
+
+	if (p->due & 1u << c)
+		return;
+	p->due |= 1u << c;
+	l->due[c].v[l->due[c].n++] = (uint32_t)party;
+}
+
+/* What the party `of` has goes to the party `into`; it is left empty. */
+static void merge(struct level *l, size_t into, size_t of)
+{
+	struct party *to = &l->parties[into], *from = &l->parties[of];
+
 	merge_gpus(to, from);
 	uj_add(to->uj, from->uj);
-	for (size_t c = 0; c < NCOMPONENTS; c++) {
+	for (enum component c = 0; c < NCOMPONENTS; c++) {
+		if (from->due & 1u << c)
+			make_due(l, into, c);
 		to->evidence[c] += from->evidence[c];
 		to->cpu_ns[c] += from->cpu_ns[c];
 	}
@@ -352,10 +325,18 @@ static enum use evidence_for(const struct works *w, enum component c)
 	return USE_CPU_NS;
 }
 
+/* Whether what the uses cost is learnt and used: not where the user chose one. */
+static bool learns(const struct works *w, enum component c)
+{
+	return w->by[c] < COST_USES && wanted_for(&w->attribution, c) == NUSES;
+}
+
 static void choose_evidence(struct works *w)
 {
-	for (enum component c = 0; c < NCOMPONENTS; c++)
+	for (enum component c = 0; c < NCOMPONENTS; c++) {
 		w->by[c] = evidence_for(w, c);
+		w->by_cost[c] = learns(w, c) && w->cost[c].known;
+	}
 }
 
 void works_attribute(struct works *w, const struct attribution *a)
@@ -375,19 +356,15 @@ void works_attribute(struct works *w, const struct attribution *a)
 	choose_evidence(w);
 }
 
-/* Whether what the uses cost is learnt and used: not where the user chose one. */
-static bool learns(const struct works *w, enum component c)
-{
-	return w->by[c] < COST_USES && wanted_for(&w->attribution, c) == NUSES;
-}
-
 /* Knowledge begins and ends when the component is booked and no evidence is left: one booking never mixes the
  * two units. */
 static void gather(const struct works *w, uint64_t evidence[NCOMPONENTS], uint64_t cpu_ns[NCOMPONENTS],
 		   const uint64_t delta[NUSES])
 {
 	for (enum component c = 0; c < NCOMPONENTS; c++) {
-		if (learns(w, c) && w->cost[c].known)
+		if (c == COMP_GPU)
+			continue; /* goes by who used it: book_gpu_level */
+		if (w->by_cost[c])
 			evidence[c] += cost_of(&w->cost[c], delta);
 		else if (w->by[c] != NUSES)
 			evidence[c] += delta[w->by[c]];
@@ -409,12 +386,13 @@ static int party_for(const struct works *w, struct level *l, const struct work_m
 		     size_t *ret, struct err *e)
 {
 	uint64_t owner = m->process ? m->process : m->workload;
-	size_t at = owner ? index_find(&l->by_owner, owner) : NONE;
 
-	if (known != NONE && (owner == 0 || known == at || owner_of(&l->parties[known]) != 0)) {
+	if (known != NONE && (owner == 0 || owner_of(&l->parties[known]) != 0)) {
 		*ret = known; /* a group does not change its workload */
 		return 0;
 	}
+	size_t at = owner ? lookup_find(&l->by_owner, owner) : NONE;
+
 	if (at == NONE) {
 		struct party p = { .workload = m->workload,
 				   .process = m->process,
@@ -427,7 +405,7 @@ static int party_for(const struct works *w, struct level *l, const struct work_m
 			return rc;
 	}
 	if (known != NONE) {
-		merge(&l->parties[at], &l->parties[known]);
+		merge(l, at, known);
 		l->parties[known].members--;
 		l->parties[at].members++;
 	}
@@ -435,13 +413,46 @@ static int party_for(const struct works *w, struct level *l, const struct work_m
 	return 0;
 }
 
-/* How much more `now` is than `last`, which follows. */
-static void step(uint64_t last[NUSES], const uint64_t now[NUSES], uint64_t ret[NUSES])
+/* How much more `now` is than `last`, which follows. Returns whether it is anything at all. */
+static bool step(uint64_t last[NUSES], const uint64_t now[NUSES], uint64_t ret[NUSES])
 {
+	uint64_t any = 0;
+
 	for (size_t u = 0; u < NUSES; u++) {
 		ret[u] = now[u] >= last[u] ? now[u] - last[u] : now[u];
 		last[u] = now[u];
+		any |= ret[u];
 	}
+	return any != 0;
+}
+
+/* The mark with this key; NONE: it is new. */
+static size_t find_mark(struct level *l, uint64_t key)
+{
+	size_t at = l->turn;
+
+	if (at >= l->nmarks || l->marks[at].key != key)
+		at = lookup_find(&l->by_key, key);
+	if (at != NONE)
+		l->turn = at + 1;
+	return at;
+}
+
+/* What the party used since the tick before. */
+static void charge(struct works *w, struct level *l, size_t party, const uint64_t delta[NUSES])
+{
+	struct party *p = &l->parties[party];
+
+	add_up(w, l, delta);
+	for (size_t u = 0; u < NUSES; u++) {
+		p->use[u] += delta[u];
+		w->used[u] += p->process ? 0 : delta[u];
+	}
+	for (enum component c = 0; c < NCOMPONENTS; c++) {
+		if (c != COMP_GPU)
+			make_due(l, party, c);
+	}
+	gather(w, p->evidence, p->cpu_ns, delta);
 }
 
 static int use_one(struct works *w, struct level *l, const struct work_mark *m, struct err *e)
@@ -449,14 +460,14 @@ static int use_one(struct works *w, struct level *l, const struct work_mark *m, 
 	uint64_t key = m->process ? m->process : m->cgroup, delta[NUSES];
 
 	if (key == WORK_UNKNOWN) {
-		step(l->lost_last, m->use, delta);
+		(void)step(l->lost_last, m->use, delta);
 		add_up(w, l, delta);
 		gather(w, l->lost, l->lost_cpu_ns, delta);
 		for (size_t u = 0; u < NUSES; u++)
 			w->used[u] += delta[u];
 		return 0;
 	}
-	size_t at = index_find(&l->by_key, key), party = NONE;
+	size_t at = find_mark(l, key), party = NONE;
 	int rc = party_for(w, l, m, at == NONE ? NONE : l->marks[at].party, &party, e);
 
 	if (rc == 0 && at == NONE)
@@ -469,13 +480,8 @@ static int use_one(struct works *w, struct level *l, const struct work_mark *m, 
 	mark->party = party;
 	mark->seen = w->tick;
 	mark->gone = m->gone;
-	step(mark->last, m->use, delta);
-	add_up(w, l, delta);
-	for (size_t u = 0; u < NUSES; u++) {
-		p->use[u] += delta[u];
-		w->used[u] += m->process ? 0 : delta[u];
-	}
-	gather(w, p->evidence, p->cpu_ns, delta);
+	if (step(mark->last, m->use, delta))
+		charge(w, l, party, delta);
 	p->shown = false;
 	if (m->process) {
 		p->cgroup = m->cgroup;
@@ -550,14 +556,14 @@ static int use_gpus(struct works *w, const struct tick *now, struct err *e)
 static size_t gpu_party(const struct works *w, enum works_level level, const struct gpu_use *u)
 {
 	const struct level *processes = &w->levels[WORKS_PROCESSES], *groups = &w->levels[WORKS_WORKLOADS];
-	size_t process = u->tgid ? index_find(&processes->by_tgid, u->tgid) : NONE;
+	size_t process = u->tgid ? lookup_find(&processes->by_tgid, u->tgid) : NONE;
 
 	if (process != NONE && processes->parties[process].gone)
 		process = NONE; /* who has the number now has not been seen yet */
 	if (level == WORKS_PROCESSES)
 		return process;
 	uint64_t cgroup = process != NONE ? processes->parties[process].cgroup : u->cgroup;
-	size_t mark = cgroup ? index_find(&groups->by_key, cgroup) : NONE;
+	size_t mark = cgroup ? lookup_find(&groups->by_key, cgroup) : NONE;
 
 	return mark == NONE ? NONE : groups->marks[mark].party;
 }
@@ -626,7 +632,20 @@ static unsigned least_to_wait(const struct level *l)
 	return least;
 }
 
-/* Drops marks that came no more, and parties that are gone and were shown. Places change: both indexes
+static void move_places(struct places *list, const struct party *parties)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		size_t place = parties[list->v[i]].place;
+
+		if (place != NONE)
+			list->v[kept++] = (uint32_t)place;
+	}
+	list->n = kept;
+}
+
+/* Drops marks that came no more, and parties that are gone and were shown. Places change: all lookups
  * are made anew, which cannot fail because they only hold less. */
 static void sweep(struct works *w, struct level *l)
 {
@@ -674,24 +693,28 @@ static void sweep(struct works *w, struct level *l)
 		l->parties[i].place = l->parties[i].members == NONE ? NONE : kept++;
 	for (size_t i = 0; i < l->nmarks; i++)
 		l->marks[i].party = l->parties[l->marks[i].party].place;
+	for (size_t c = 0; c < NCOMPONENTS; c++) {
+		move_places(&l->due[c], l->parties);
+		move_places(&l->had[c], l->parties);
+	}
 	for (size_t i = 0; i < l->nparties; i++) {
 		if (l->parties[i].place != NONE)
 			l->parties[l->parties[i].place] = l->parties[i];
 	}
 	l->nparties = kept;
-	index_clear(&l->by_owner);
-	index_clear(&l->by_key);
-	index_clear(&l->by_tgid);
+	lookup_clear(&l->by_owner);
+	lookup_clear(&l->by_key);
+	lookup_clear(&l->by_tgid);
 	for (size_t i = 0; i < l->nparties; i++) {
 		const struct party *p = &l->parties[i];
 
 		if (owner_of(p) != 0)
-			index_put(&l->by_owner, owner_of(p), i);
+			lookup_put(&l->by_owner, owner_of(p), i);
 		if (has_tgid(p) && !p->replaced)
-			index_put(&l->by_tgid, p->tgid, i);
+			lookup_put(&l->by_tgid, p->tgid, i);
 	}
 	for (size_t i = 0; i < l->nmarks; i++)
-		index_put(&l->by_key, l->marks[i].key, i);
+		lookup_put(&l->by_key, l->marks[i].key, i);
 }
 
 int works_use(struct works *w, const struct tick *now, struct err *e)
@@ -717,6 +740,8 @@ int works_use(struct works *w, const struct tick *now, struct err *e)
 		w->capacity_ns[c] += capacity;
 		w->elapsed_ns[c] += now->sched.cpus ? capacity / now->sched.cpus : 0;
 	}
+	for (size_t i = 0; i < NWORKS_LEVELS; i++)
+		w->levels[i].turn = 0;
 	for (size_t i = 0; i < now->nworks; i++) {
 		const struct work_mark *m = &now->works[i];
 		int used = use_one(w, &w->levels[m->process ? WORKS_PROCESSES : WORKS_WORKLOADS], m, e);
@@ -750,22 +775,26 @@ static int make_room(struct works *w, size_t n, struct err *e)
 	return 0;
 }
 
-/* What one has of the parts is the evidence for the platform's power supplies and fans. */
-static void add_part(const struct works *w, uint64_t evidence[NCOMPONENTS], uint64_t uj)
+/* What one has of the parts is the evidence for the platform's power supplies and fans. party NONE: nobody. */
+static void add_part(const struct works *w, struct level *l, size_t party, uint64_t uj)
 {
 	static const enum component of[] = { COMP_PLATFORM, COMP_OTHER };
 
-	for (size_t i = 0; i < COUNT(of); i++) {
-		if (w->by[of[i]] == NUSES)
-			evidence[of[i]] += uj;
+	for (size_t i = 0; i < COUNT(of) && uj > 0; i++) {
+		if (w->by[of[i]] != NUSES)
+			continue;
+		if (party != NONE)
+			make_due(l, party, of[i]);
+		*(party == NONE ? &l->lost[of[i]] : &l->parties[party].evidence[of[i]]) += uj;
 	}
 }
 
-/* Hands uj out by the weights prepared, the last of which is nobody's. */
+/* Hands uj out to those that are due, by the weights prepared, the last of which is nobody's. */
 static void hand_out(struct works *w, struct level *l, enum component c, enum mode mode, uint64_t uj)
 {
+	const struct places *to = &l->due[c];
 	bool part = mode != MODE_IDLE && (c == COMP_PACKAGE || c == COMP_DRAM || c == COMP_GPU);
-	size_t n = l->nparties;
+	size_t n = to->n;
 
 	if (uj == 0)
 		return;
@@ -774,69 +803,97 @@ static void hand_out(struct works *w, struct level *l, enum component c, enum mo
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		l->parties[i].uj[c][mode] += w->parts[i];
-		if (w->parts[i] > 0)
-			l->parties[i].shown = false;
+		struct party *p = &l->parties[to->v[i]];
+
+		if (w->parts[i] == 0)
+			continue;
+		p->uj[c][mode] += w->parts[i];
+		p->shown = false;
 		if (mode == MODE_DYNAMIC)
-			l->parties[i].step_uj[c] += w->parts[i];
+			p->step_uj[c] += w->parts[i];
 		if (part)
-			add_part(w, l->parties[i].evidence, w->parts[i]);
+			add_part(w, l, to->v[i], w->parts[i]);
 	}
 	l->residual.uj[c][mode] += w->parts[n];
 	if (part)
-		add_part(w, l->lost, w->parts[n]);
+		add_part(w, l, NONE, w->parts[n]);
+}
+
+/* By what those have that are due: CPU time, or the evidence of the component's kind. */
+static void weigh(struct works *w, const struct level *l, enum component c, bool by_cpu)
+{
+	const struct places *due = &l->due[c];
+
+	for (size_t i = 0; i < due->n; i++) {
+		const struct party *p = &l->parties[due->v[i]];
+
+		w->weights[i] = by_cpu ? p->cpu_ns[c] : p->evidence[c];
+	}
+	w->weights[due->n] = by_cpu ? l->lost_cpu_ns[c] : l->lost[c];
+}
+
+/* The component is booked: nobody is due any more. */
+static void forget_due(struct level *l, enum component c)
+{
+	for (size_t i = 0; i < l->due[c].n; i++) {
+		struct party *p = &l->parties[l->due[c].v[i]];
+
+		p->evidence[c] = p->cpu_ns[c] = 0;
+		p->due &= ~(1u << c);
+	}
+	l->due[c].n = 0;
+	l->lost[c] = l->lost_cpu_ns[c] = 0;
 }
 
 static void book_level(struct works *w, struct level *l, enum component c, const uint64_t uj[NMODES])
 {
 	uint64_t evidence = l->lost[c], cpu_ns = l->lost_cpu_ns[c];
-	size_t n = l->nparties;
+	const struct places *due = &l->due[c], had = l->had[c];
 
-	for (size_t i = 0; i < n; i++) {
-		evidence += l->parties[i].evidence[c];
-		cpu_ns += l->parties[i].cpu_ns[c];
+	for (size_t i = 0; i < due->n; i++) {
+		evidence += l->parties[due->v[i]].evidence[c];
+		cpu_ns += l->parties[due->v[i]].cpu_ns[c];
 	}
+	for (size_t i = 0; i < had.n; i++)
+		l->parties[had.v[i]].step_uj[c] = 0;
 	/* No evidence of its kind: the CPU time says at least who was there. */
-	bool by_cpu = evidence == 0;
-
-	for (size_t i = 0; i < n; i++)
-		l->parties[i].step_uj[c] = 0;
-	for (size_t i = 0; i < n; i++)
-		w->weights[i] = by_cpu ? l->parties[i].cpu_ns[c] : l->parties[i].evidence[c];
-	w->weights[n] = by_cpu ? l->lost_cpu_ns[c] : l->lost[c];
+	weigh(w, l, c, evidence == 0);
 	hand_out(w, l, c, MODE_DYNAMIC, uj[MODE_DYNAMIC]);
 	hand_out(w, l, c, MODE_UNSPLIT, uj[MODE_UNSPLIT]);
 
-	for (size_t i = 0; i < n; i++)
-		w->weights[i] = l->parties[i].cpu_ns[c];
-	w->weights[n] = l->lost_cpu_ns[c] + (w->capacity_ns[c] > cpu_ns ? w->capacity_ns[c] - cpu_ns : 0);
+	weigh(w, l, c, true);
+	w->weights[due->n] += w->capacity_ns[c] > cpu_ns ? w->capacity_ns[c] - cpu_ns : 0;
 	hand_out(w, l, c, MODE_IDLE, uj[MODE_IDLE]);
 
-	for (size_t i = 0; i < n; i++)
-		l->parties[i].evidence[c] = l->parties[i].cpu_ns[c] = 0;
-	l->lost[c] = l->lost_cpu_ns[c] = 0;
+	l->had[c] = *due;
+	forget_due(l, c);
+	l->due[c].v = had.v;
 }
 
+/* For the time of one booking the evidence is how long the GPU was busy for a party, and what it held takes the
+ * place of CPU time. */
 static void book_gpu_level(struct works *w, enum works_level level, uint32_t zone, const uint64_t uj[NMODES])
 {
 	struct level *l = &w->levels[level];
 
-	for (int idle = 0; idle < 2; idle++) {
-		memset(w->weights, 0, (l->nparties + 1) * sizeof *w->weights);
-		for (size_t i = 0; i < w->ngpus; i++) {
-			const struct gpu_use *u = &w->gpus[i];
-			size_t at = u->zone == zone ? gpu_party(w, level, u) : NONE;
+	for (size_t i = 0; i < w->ngpus; i++) {
+		const struct gpu_use *u = &w->gpus[i];
 
-			if (u->zone == zone)
-				w->weights[at == NONE ? l->nparties : at] += idle ? u->held_step_ns : u->busy_step_ns;
-		}
-		if (idle) {
-			hand_out(w, l, COMP_GPU, MODE_IDLE, uj[MODE_IDLE]);
+		if (u->zone != zone)
 			continue;
-		}
-		hand_out(w, l, COMP_GPU, MODE_DYNAMIC, uj[MODE_DYNAMIC]);
-		hand_out(w, l, COMP_GPU, MODE_UNSPLIT, uj[MODE_UNSPLIT]);
+		size_t at = gpu_party(w, level, u);
+
+		if (at != NONE)
+			make_due(l, at, COMP_GPU);
+		*(at == NONE ? &l->lost[COMP_GPU] : &l->parties[at].evidence[COMP_GPU]) += u->busy_step_ns;
+		*(at == NONE ? &l->lost_cpu_ns[COMP_GPU] : &l->parties[at].cpu_ns[COMP_GPU]) += u->held_step_ns;
 	}
+	weigh(w, l, COMP_GPU, false);
+	hand_out(w, l, COMP_GPU, MODE_DYNAMIC, uj[MODE_DYNAMIC]);
+	hand_out(w, l, COMP_GPU, MODE_UNSPLIT, uj[MODE_UNSPLIT]);
+	weigh(w, l, COMP_GPU, true);
+	hand_out(w, l, COMP_GPU, MODE_IDLE, uj[MODE_IDLE]);
+	forget_due(l, COMP_GPU);
 }
 
 int works_book_gpu(struct works *w, uint32_t zone, const uint64_t uj[NMODES], uint64_t ns, struct err *e)

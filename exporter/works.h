@@ -62,6 +62,7 @@ struct party {
 	size_t members;	   /* groups that feed it */
 	size_t place;
 	bool shown;
+	unsigned due;	   /* bit per component: it is among those due for it */
 	uint64_t evidence[NCOMPONENTS], cpu_ns[NCOMPONENTS];
 };
 

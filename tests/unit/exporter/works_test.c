@@ -235,6 +235,37 @@ static void use_both(uint64_t times)
 	cr_assert_eq(works_use(w, &t, &e), 0);
 }
 
+/* A meter that tells seldom: who slept since it told last has its part all the same, and no other meter's. */
+Test(works, who_sleeps_keeps_what_was_gathered)
+{
+	begin();
+	next();
+	mark(6, 60, 0, 0, SECOND, true);
+	mark(7, 70, 0, 0, SECOND, false);
+	settle(100);
+	cr_expect_eq(party(7, 0)->step_uj[COMP_PACKAGE], 50);
+	works_shown(w);
+	/* 6 retires, and the others' places change */
+	next();
+	mark(7, 70, 0, 0, SECOND, false);
+	mark(8, 80, 0, 0, 3 * SECOND, false);
+	settle(90);
+	cr_expect_null(party(6, 0));
+	cr_expect_eq(dynamic_uj(7), 50);
+	cr_expect_eq(party(7, 0)->step_uj[COMP_PACKAGE], 0);
+	cr_expect_eq(party(8, 0)->step_uj[COMP_PACKAGE], 90);
+	next();
+	mark(7, 70, 0, 0, SECOND, false);
+	mark(8, 80, 0, 0, 3 * SECOND, false);
+	settle(0);
+	cr_expect_eq(party(8, 0)->step_uj[COMP_PACKAGE], 0);
+	cr_assert_eq(works_book(w, COMP_DRAM, (const uint64_t[NMODES]){ [MODE_DYNAMIC] = 500 }, false, &e), 0);
+	cr_expect_eq(party(7, 0)->uj[COMP_DRAM][MODE_DYNAMIC], 100);
+	cr_expect_eq(party(8, 0)->uj[COMP_DRAM][MODE_DYNAMIC], 300);
+	cr_expect_eq(works_residual(w, WORKS_WORKLOADS)->uj[COMP_DRAM][MODE_DYNAMIC], 100, "what 6 used");
+	end();
+}
+
 /* Energy goes by what is asked for, where it is counted. */
 Test(works, attribution_is_configurable)
 {
