@@ -122,6 +122,7 @@ enum per {
 	PER_FORMAT,
 	PER_SUM,
 	PER_CPU,
+	/* From here to PER_UNLISTED: of workloads. */
 	PER_CONTAINER, /* every workload, and what is nobody's as one more */
 	PER_VM,
 	PER_PROCESS,

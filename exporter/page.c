@@ -20,6 +20,7 @@ struct sheet {
 	const struct view *view;
 	struct measured measured[COMP_TOTAL + 1];
 	bool any; /* something is measured */
+	bool with_works; /* else nothing of what follows */
 	struct listed *v[NWORKS_LEVELS];
 	size_t n[NWORKS_LEVELS];
 	struct party nobody;
@@ -45,6 +46,7 @@ struct family {
 	struct sheet *sheet;
 	enum page_format format;
 	struct buf *out;
+	size_t name_len;
 	bool begun;
 };
 
@@ -163,6 +165,8 @@ static int sheet_make(struct sheet *sheet, struct err *e)
 	buf_init(&sheet->labels, PAGE_MAX);
 	buf_init(&sheet->tails, PAGE_MAX);
 	ledger_each(sheet->view->ledger, LEVEL_NODE, add_measured, sheet);
+	if (!sheet->with_works)
+		return 0;
 	for (size_t i = 0; i < NWORKS_LEVELS; i++) {
 		sheet->v[i] = calloc(works_count(w, (enum works_level)i) + 1, sizeof *sheet->v[i]);
 		if (!sheet->v[i])
@@ -226,46 +230,72 @@ static void make_labels(struct sheet *sheet, struct listed *v, size_t n, const s
 
 /* ---- families */
 
-/* What follows the labels of who it is, and a blank. */
-static void add_tail(const struct family *f, const struct subject *s)
+/* What follows the labels of who it is, and a blank: the same for all who are listed. */
+static const char *tail_of(const struct family *f, const struct subject *s, size_t *ret_len)
 {
 	struct sheet *sheet = f->sheet;
-
-	if (f->row->component == COMP_GPUS) { /* they are of the GPU */
-		add_labels(f->out, f->row->labels, s, false);
-		buf_add(f->out, "} ", 2);
-		return;
-	}
 	size_t *at = &sheet->tail[s->component][s->mode].at, *len = &sheet->tail[s->component][s->mode].len;
 
+	if (f->row->component == COMP_GPUS) { /* but for these: they are of the GPU */
+		buf_reset(&sheet->tails);
+		*len = 0;
+	}
 	if (*len == 0) {
 		*at = sheet->tails.len;
 		add_labels(&sheet->tails, f->row->labels, s, false);
 		buf_add(&sheet->tails, "} ", 2);
 		*len = sheet->tails.len - *at;
 	}
-	buf_add(f->out, buf_str(&sheet->tails) + *at, *len);
+	*ret_len = *len;
+	return buf_str(&sheet->tails) + *at;
 }
 
-/* name{labels} and a blank; of a counter's name only the first len bytes, then suffix. */
-static void series_name(const struct family *f, size_t len, const char *suffix, const struct subject *s,
-			const struct listed *l)
+static char *append(char *at, const char *text, size_t len)
+{
+	memcpy(at, text, len);
+	return at + len;
+}
+
+/* A line of somebody who is listed. A page has tens of thousands of them: room is made once, and all parts
+ * but the number are at hand. Of the name only the first len bytes, then suffix. */
+static void listed_line(const struct family *f, size_t len, const char *suffix, const struct subject *s,
+			const struct listed *l, uint64_t value, unsigned decimals)
+{
+	size_t suffix_len = strlen(suffix), tail_len = 0;
+	const char *tail = tail_of(f, s, &tail_len);
+	struct buf *out = f->out;
+
+	if (buf_reserve(out, len + suffix_len + 1 + l->len + tail_len + PROM_DIGITS_MAX + 1) < 0)
+		return;
+	char *at = out->data + out->len;
+
+	at = append(at, f->row->name, len);
+	at = append(at, suffix, suffix_len);
+	*at++ = '{';
+	at = append(at, buf_str(&f->sheet->labels) + l->at, l->len);
+	at = append(at, tail, tail_len);
+	at += prom_digits(at, value, decimals);
+	*at++ = '\n';
+	*at = '\0';
+	out->len = (size_t)(at - out->data);
+}
+
+/* One series' line. Of the name only the first len bytes, then suffix. */
+static void line(const struct family *f, size_t len, const char *suffix, const struct subject *s, uint64_t value,
+		 unsigned decimals)
 {
 	const struct metric *m = f->row;
 
 	buf_add(f->out, m->name, len);
 	buf_adds(f->out, suffix);
-	if (l) {
-		buf_addc(f->out, '{');
-		buf_add(f->out, buf_str(&f->sheet->labels) + l->at, l->len);
-		add_tail(f, s);
-	} else if (m->labels) {
+	if (m->labels) {
 		buf_addc(f->out, '{');
 		add_labels(f->out, m->labels, s, true);
-		buf_add(f->out, "} ", 2);
-	} else {
-		buf_addc(f->out, ' ');
+		buf_addc(f->out, '}');
 	}
+	buf_addc(f->out, ' ');
+	prom_number(f->out, value, decimals);
+	buf_addc(f->out, '\n');
 }
 
 /* When the subject's counters were 0. */
@@ -275,6 +305,7 @@ static uint64_t created_ms(const struct view *v, const struct party *p)
 					       : v->created_ms;
 }
 
+/* l: whose series it is, of somebody who is listed; or NULL. */
 static void series_of(struct family *f, const struct subject *s, const struct listed *l)
 {
 	const struct metric *m = f->row;
@@ -285,14 +316,19 @@ static void series_of(struct family *f, const struct subject *s, const struct li
 	if (!f->begun)
 		prom_head(f->out, f->format, m->name, m->help, m->type);
 	f->begun = true;
-	series_name(f, strlen(m->name), "", s, l);
-	prom_number(f->out, value, m->decimals);
-	buf_addc(f->out, '\n');
+	if (l)
+		listed_line(f, f->name_len, "", s, l, value, m->decimals);
+	else
+		line(f, f->name_len, "", s, value, m->decimals);
 	if (f->format != FORMAT_OPENMETRICS || m->type != METRIC_COUNTER)
 		return;
-	series_name(f, prom_family_len(f->format, m->name, m->type), "_created", s, l);
-	prom_number(f->out, created_ms(f->view, s->party), 3);
-	buf_addc(f->out, '\n');
+	size_t len = prom_family_len(f->format, m->name, m->type);
+	uint64_t created = created_ms(f->view, s->party);
+
+	if (l)
+		listed_line(f, len, "_created", s, l, created, 3);
+	else
+		line(f, len, "_created", s, created, 3);
 }
 
 static void series(struct family *f, const struct subject *s)
@@ -508,14 +544,17 @@ int page_render(const struct view *view, enum page_format format, const struct m
 {
 	struct sheet sheet = { .view = view };
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		sheet.with_works |= rows[i].per >= PER_CONTAINER && rows[i].per <= PER_UNLISTED;
 		sheet.with_pods |= rows[i].per == PER_POD;
+	}
 	int rc = sheet_make(&sheet, e);
 
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		if (!(rows[i].topics & view->hidden))
 			render_family(&(struct family){ .row = &rows[i], .view = view, .sheet = &sheet,
-							.format = format, .out = out });
+							.format = format, .out = out,
+						.name_len = strlen(rows[i].name) });
 	}
 	if (rc == 0 && (sheet.labels.full || sheet.tails.full))
 		rc = err_set(e, ERR_MEMORY, "no memory for a page of that many workloads");

@@ -114,9 +114,9 @@ void prom_head(struct buf *out, enum page_format format, const char *name, const
 		buf_addf(out, "# UNIT %.*s %s\n", len, name, unit);
 }
 
-void prom_number(struct buf *out, uint64_t value, unsigned decimals)
+size_t prom_digits(char ret[PROM_DIGITS_MAX], uint64_t value, unsigned decimals)
 {
-	char text[48];
+	char text[PROM_DIGITS_MAX];
 	size_t at = sizeof text;
 	bool zeros = true; /* nothing but zeros behind the point so far */
 
@@ -131,7 +131,15 @@ void prom_number(struct buf *out, uint64_t value, unsigned decimals)
 	do
 		text[--at] = (char)('0' + value % 10);
 	while (value /= 10);
-	buf_add(out, text + at, sizeof text - at);
+	memcpy(ret, text + at, sizeof text - at);
+	return sizeof text - at;
+}
+
+void prom_number(struct buf *out, uint64_t value, unsigned decimals)
+{
+	char text[PROM_DIGITS_MAX];
+
+	buf_add(out, text, prom_digits(text, value, decimals));
 }
 
 void prom_end(struct buf *out, enum page_format format)

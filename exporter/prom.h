@@ -30,6 +30,9 @@ const char *prom_unit(const char *name, enum metric_type type);
 void prom_escape(struct buf *out, const char *text, bool quotes);
 /* value / 10^decimals, exactly, without trailing zeros: 1234500 with 6 is 1.2345. decimals < 20. */
 void prom_number(struct buf *out, uint64_t value, unsigned decimals);
+/* The same, to memory and without a NUL; returns its length. */
+#define PROM_DIGITS_MAX 24
+size_t prom_digits(char ret[PROM_DIGITS_MAX], uint64_t value, unsigned decimals);
 /* What ends a page. */
 void prom_end(struct buf *out, enum page_format format);
 
