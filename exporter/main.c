@@ -37,6 +37,7 @@
  */
 #include <dirent.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,7 @@
 #include "exporter/tls.h"
 #include "exporter/web_config.h"
 
+#define LARGE (128 * 1024) /* bytes */
 #define CPUINFO_MAX (8u * 1024 * 1024) /* bytes; a thousand processors say some 1.5 MB */
 
 struct app {
@@ -692,6 +694,9 @@ int main(int argc, char **argv)
 		err_set(&e, ERR_MEMORY, "no memory");
 		return fail(&e);
 	}
+	/* What is large is taken from the kernel and given back to it: the kernel's types while the programs are
+	 * loaded, and the pages. By default glibc would keep as much as there ever was of it. */
+	mallopt(M_MMAP_THRESHOLD, LARGE);
 	/* Secrets are in this process: no core files. A peer that goes away is no reason to die. */
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 	signal(SIGPIPE, SIG_IGN);
