@@ -260,19 +260,33 @@ static int size_maps(struct kernel *k, const struct kernel_options *o)
 	return rc;
 }
 
-static bool kernel_has(const char *function_or_tracepoint, enum bpf_attach_type type)
+static void cleanup_btf(struct btf **btf)
 {
-	return libbpf_find_vmlinux_btf_id(function_or_tracepoint, type) > 0;
+	btf__free(*btf);
+}
+
+/* What the kernel says about its own types and functions; some MB, so it is read once for all questions. */
+static bool has_tracepoint(const struct btf *btf, const char *name)
+{
+	char type[64];
+
+	snprintf(type, sizeof type, "btf_trace_%s", name);
+	return btf && btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
+}
+
+static bool has_function(const struct btf *btf, const char *name)
+{
+	return btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
 }
 
 /* Sets which programs are loaded. allowed: how much of what is optional may be tried. */
 enum optional { OPTIONAL_NONE, OPTIONAL_TRACEPOINTS, OPTIONAL_ALL };
 
-static void choose_programs(struct power *bpf, enum optional allowed, bool untyped)
+static void choose_programs(struct power *bpf, const struct btf *btf, enum optional allowed, bool untyped)
 {
-	bool typed = !untyped && kernel_has("sched_switch", BPF_TRACE_RAW_TP);
-	bool folios = kernel_has("folio_mark_accessed", BPF_TRACE_FENTRY);
-	bool dirty_folios = kernel_has("writeback_dirty_folio", BPF_TRACE_RAW_TP);
+	bool typed = !untyped && has_tracepoint(btf, "sched_switch");
+	bool folios = has_function(btf, "folio_mark_accessed");
+	bool dirty_folios = has_tracepoint(btf, "writeback_dirty_folio");
 	const struct {
 		struct bpf_program *program;
 		bool load;
@@ -293,6 +307,7 @@ static void choose_programs(struct power *bpf, enum optional allowed, bool untyp
 
 static int load(struct kernel *k, const struct kernel_options *o, struct err *e)
 {
+	__attribute__((cleanup(cleanup_btf))) struct btf *btf = btf__load_vmlinux_btf();
 	int rc = -EINVAL;
 
 	for (int allowed = OPTIONAL_ALL; allowed >= OPTIONAL_NONE && rc < 0; allowed--) {
@@ -304,7 +319,7 @@ static int load(struct kernel *k, const struct kernel_options *o, struct err *e)
 		rc = size_maps(k, o);
 		if (rc < 0)
 			return refuse(e, rc, "cannot size the BPF maps");
-		choose_programs(k->bpf, (enum optional)allowed, o->untyped);
+		choose_programs(k->bpf, btf, (enum optional)allowed, o->untyped);
 		rc = power__load(k->bpf);
 	}
 	return rc < 0 ? refuse(e, rc, "cannot load the BPF programs") : 0;
