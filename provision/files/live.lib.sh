@@ -32,6 +32,7 @@ nfs_read='for f in "$2/.powerstack-verify-$1-"*; do
 	read -r text <"$f" || :
 	echo "${f##*/.powerstack-verify-"$1"-}=$text"
 done'
+# bash that sshd starts reads root's rc files, whatever they say (bash(1), "INVOCATION"): not with --norc.
 # shellcheck disable=SC2016
 http_get='exec 3<>"/dev/tcp/127.0.0.1/$1"
 printf "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$2" >&3
@@ -112,7 +113,7 @@ reach_one() {
 		case $(ip route get "$2" 2>/dev/null) in
 		*" src $1 "*)
 			for port in 10250 22; do
-				[ -n "$how" ] || ! timeout -k 1 3 bash -c "$reach_port" powerstack "$2" $port 2>/dev/null || how="port $port"
+				[ -n "$how" ] || ! timeout -k 1 3 bash --norc -c "$reach_port" powerstack "$2" $port 2>/dev/null || how="port $port"
 			done ;;
 		*) how="!its traffic leaves by another address" ;;
 		esac
@@ -191,7 +192,7 @@ live() {
 		http:*)
 			v=${q#http:}
 			rc=0
-			b=$(timeout -k 1 10 bash -euc "$http_get" powerstack "${v%%:*}" "${v#*:}" 2>&1) || rc=$?
+			b=$(timeout -k 1 10 bash --norc -euc "$http_get" powerstack "${v%%:*}" "${v#*:}" 2>&1) || rc=$?
 			if [ $rc = 0 ] && [ -n "$b" ]; then yes "$q" "$b"; else hung $rc "$q" 10 "${b##*"$nl"}"; fi ;;
 		pressure:*)
 			field_of /proc/meminfo MemTotal: || :

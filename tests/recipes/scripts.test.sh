@@ -167,6 +167,16 @@ g"
 	like "$a" '^=pressure:-=memory=[0-9]+$' "$shell: memory"
 	rm -rf "$tmp/p" /var/lib/powerstack /etc/ufw /var/lib/nfs/etab
 done
+
+# ---- a page of this node, asked by a shell that sshd has started: bash would read these files then
+echo 'echo noise' | tee -a /etc/bash.bashrc >"$tmp/.bashrc"
+(cd "$tmp/log" && exec python3 -u -m http.server --bind 127.0.0.1 0) >"$tmp/serving" 2>/dev/null &
+server=$!
+wait_for 60 test -s "$tmp/serving"
+port=$(sed -n 's/.* port \([0-9]*\).*/\1/p' "$tmp/serving")
+page=$(unset SHLVL && export SSH_CLIENT='127.0.0.1 1 2' HOME="$tmp" && shell=dash probe "http:$port:/")
+like "$page" "^=http:$port:/=HTTP/1.0 200 OK" "no rc file's word is in a page"
+kill $server
 shell=dash
 # a node may be slow: what a deploy with nothing to do asks costs few processes
 if command -v strace >/dev/null; then
