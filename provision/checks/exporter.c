@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "provision/checks/checks.h"
+#include "provision/cluster/page.h"
 
 #define UNIT "powerstack-exporter"
 
@@ -22,35 +23,6 @@ static const char *page_of(const struct view *v, enum verdict *ret, char *why, s
 	return check_answer(v, "http", about, "does not answer", ret, why, size);
 }
 
-/* The next line that begins with prefix at or behind page, copied and cut to size; behind it, or NULL when there is none. */
-static const char *next_line(const char *page, const char *prefix, char *ret, size_t size)
-{
-	size_t n = strlen(prefix);
-	for (const char *p = page; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
-		if (strncmp(p, prefix, n) != 0)
-			continue;
-		size_t len = strcspn(p, "\n");
-		snprintf(ret, size, "%.*s", (int)(len < size ? len : size - 1), p);
-		return p + len;
-	}
-	return NULL;
-}
-
-/* The value of a label of a line, cut to size; false when it has none. */
-static bool label_of(const char *line, const char *label, char *ret, size_t size)
-{
-	char key[64];
-	snprintf(key, sizeof(key), "%s=\"", label);
-	for (const char *p = line; (p = strstr(p, key)); p++) {
-		if (p > line && p[-1] != '{' && p[-1] != ',')
-			continue;
-		p += strlen(key);
-		snprintf(ret, size, "%.*s", (int)strcspn(p, "\""), p);
-		return true;
-	}
-	return false;
-}
-
 /* ---- S2: the exporter is the one that asks it, with the credentials that it has for that */
 
 static enum verdict s2_judge(const struct check *c, const struct view *v, char *why, size_t size)
@@ -65,7 +37,7 @@ static enum verdict s2_judge(const struct check *c, const struct view *v, char *
 	const char *page = page_of(v, &bad, why, size);
 	if (!page)
 		return bad;
-	if (!next_line(page, about, line, sizeof(line)))
+	if (!page_line(page, about, line, sizeof(line)))
 		return check_says(CHECK_FAIL, why, size, "the exporter does not ask %s; see '" UNIT " --check' there", v->host->bmc_ip);
 	bool up = strcmp(line + strlen(about), " 1") == 0;
 	return check_says(up ? CHECK_PASS : CHECK_FAIL, why, size, up ? "%s tells its power" : "%s does not tell its power; see 'journalctl -u " UNIT "' there",
@@ -93,8 +65,8 @@ static enum verdict s4_judge(const struct check *c, const struct view *v, char *
 		char prefix[64], line[512], source[64] = "", first[64] = "";
 		const char *p = page;
 		snprintf(prefix, sizeof(prefix), "kepler_node_%s_joules_total{", components[i]);
-		while ((p = next_line(p, prefix, line, sizeof(line)))) {
-			if (!label_of(line, "source", source, sizeof(source)))
+		while ((p = page_line(p, prefix, line, sizeof(line)))) {
+			if (!page_label(line, "source", source, sizeof(source)))
 				return check_says(CHECK_FAIL, why, size, "kepler_node_%s_joules_total has no source", components[i]);
 			if (*first && strcmp(first, source) != 0)
 				return check_says(CHECK_FAIL, why, size, "kepler_node_%s_joules_total is of %s and of %s", components[i],

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "provision/checks/checks.h"
+#include "provision/cluster/page.h"
 
 /* S1: the kernel setting that eBPF and perf accounting need, now and after a reboot */
 
@@ -201,11 +202,6 @@ static void s3_ask(const struct check *c, const struct view *v, struct probe *p)
 	probe_ask(p, "zones", "-");
 }
 
-static bool is_200(const char *http)
-{
-	return strncmp(http, "HTTP/1.", 7) == 0 && strncmp(http + 8, " 200", 4) == 0;
-}
-
 /* Is there a series of some node component with a value above zero? */
 static bool has_joules(const char *page)
 {
@@ -238,13 +234,13 @@ static enum verdict s3_judge(const struct check *c, const struct view *v, char *
 	a = check_answer(v, "http", about, "does not answer", &bad, why, size);
 	if (!a)
 		return bad;
-	if (!is_200(a))
+	if (!page_is_200(a))
 		return check_says(CHECK_FAIL, why, size, "/healthz answers %.60s", a);
 	snprintf(about, sizeof(about), "%u:/metrics", v->inv->exporter_port);
 	a = check_answer(v, "http", about, "does not answer", &bad, why, size);
 	if (!a)
 		return bad;
-	if (!is_200(a) || !strstr(a, "\nkepler_exporter_build_info{") || !strstr(a, "\nkepler_node_info{"))
+	if (!page_is_ours(a))
 		return check_says(CHECK_FAIL, why, size, "/metrics is not a page of powerstack-exporter");
 	if (strstr(a, "\npowerstack_exporter_source_up{source=\"kubelet\"} 0\n"))
 		return check_says(CHECK_FAIL, why, size,

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "provision/cluster/page.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool page_is_200(const char *http)
+{
+	return strncmp(http, "HTTP/1.", 7) == 0 && http[7] && strncmp(http + 8, " 200", 4) == 0;
+}
+
+bool page_is_ours(const char *http)
+{
+	return page_is_200(http) && strstr(http, "\nkepler_exporter_build_info{") && strstr(http, "\nkepler_node_info{");
+}
+
+const char *page_line(const char *page, const char *prefix, char *ret, size_t size)
+{
+	size_t n = strlen(prefix);
+	for (const char *p = page; p && *p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+		if (strncmp(p, prefix, n) != 0)
+			continue;
+		size_t len = strcspn(p, "\n");
+		snprintf(ret, size, "%.*s", (int)(len < size ? len : size - 1), p);
+		return p + len;
+	}
+	return NULL;
+}
+
+bool page_label(const char *line, const char *label, char *ret, size_t size)
+{
+	char key[64];
+	snprintf(key, sizeof(key), "%s=\"", label);
+	for (const char *p = line; (p = strstr(p, key)); p++) {
+		if (p > line && p[-1] != '{' && p[-1] != ',')
+			continue;
+		p += strlen(key);
+		snprintf(ret, size, "%.*s", (int)strcspn(p, "\""), p);
+		return true;
+	}
+	return false;
+}
