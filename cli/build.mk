@@ -3,7 +3,7 @@
 
 # What unit tests link of cli/: the parts that are functions of their arguments. The verbs are tested
 # by running them (tests/cli).
-CLI_PURE_SRC := cli/live.c cli/log.c cli/redact.c cli/show.c cli/text.c
+CLI_PURE_SRC := cli/json.c cli/live.c cli/log.c cli/redact.c cli/show.c cli/show_status.c cli/text.c
 
 BINDIR := $(DESTDIR)$(PREFIX)/bin
 MANDIR := $(DESTDIR)$(PREFIX)/share/man

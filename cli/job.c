@@ -295,7 +295,7 @@ static int start_display(struct job *job, struct err *e)
 		.fd = fd,
 		.block = terminal && !cli->no_progress && !cli->quiet,
 		.lines = !cli->json || terminal,
-		.look = { .color = cli_color(cli, fd), .check = job->check, .verify = job->verify,
+		.look = { .color = cli_color(cli, fd), .check = job->check, .verify = job->verify, .status = job->status,
 			  .show_ok = cli->verbose > 0, .quiet = cli->quiet, .diff = cli->diff,
 			  .redact = &job->redact },
 		.cancel = &the_cancel,
@@ -303,11 +303,15 @@ static int start_display(struct job *job, struct err *e)
 	return live_start(&o, &job->hosts, &job->live, e);
 }
 
+/* status does no part and judges none: it needs no secret but those to log in with, nothing fetched and no kubeconfig. */
+static const struct recipe *const no_recipes[] = { NULL };
+static const struct check *const no_checks[] = { NULL };
+
 static int begin(struct job *job, enum walk w, int argc, char **argv, struct err *e)
 {
 	struct cli *cli = job->cli;
 	int r = collect_words(job, argc, argv, e);
-	if (r == 0 && (job->verify || w != WALK_DESTROY))
+	if (r == 0 && !job->status && (job->verify || w != WALK_DESTROY))
 		r = job_default_parts(&job->words, e);
 	if (r < 0)
 		return r;
@@ -325,8 +329,10 @@ static int begin(struct job *job, enum walk w, int argc, char **argv, struct err
 		.purge = &job->purge,
 		.cancel = &the_cancel,
 		.watcher = &job->watcher,
+		.recipes = job->status ? no_recipes : NULL,
+		.checks = job->status ? no_checks : NULL,
 	};
-	r = find_kubeconfig(job, e);
+	r = job->status ? 0 : find_kubeconfig(job, e);
 	if (r == 0)
 		r = open_vault_if_needed(job, e);
 	if (r == 0)
@@ -362,7 +368,7 @@ struct show_context job_context(const struct job *job)
 		.color = cli_color(job->cli, STDOUT_FILENO),
 		.quiet = job->cli->quiet,
 		.verbose = job->cli->verbose,
-		.columns = isatty(STDOUT_FILENO) ? live_columns(STDOUT_FILENO) : 80,
+		.columns = isatty(STDOUT_FILENO) ? live_columns(STDOUT_FILENO) : job->status ? SHOW_WIDE : 80,
 	};
 }
 

@@ -2,7 +2,7 @@
 #ifndef CLI_JOB_H
 #define CLI_JOB_H
 /*
- * What deploy, destroy and verify share: the words of the command line checked, the vault opened
+ * What deploy, destroy, verify and status share: the words of the command line checked, the vault opened
  * when a value of it is needed, the log, the display and the signals. Everything that asks a
  * question happens in job_begin, before the first connection.
  *
@@ -30,7 +30,7 @@ struct job {
 	struct runlog *log;
 	struct live *live;
 	struct strv words, limit, hosts;	/* parts or checks; --limit's words; the hosts they come to */
-	bool check, verify;		/* the walk is WALK_CHECK; it is no walk */
+	bool check, verify, status;	/* the walk is WALK_CHECK; it is no walk */
 };
 
 /* The process' wish to stop, which SIGINT, SIGTERM and SIGHUP set from signals_catch to signals_release. */
@@ -39,14 +39,14 @@ void signals_release(void);
 /* Is every word one of its kind? "part": a part; "check": a part or a check's id; other kinds are
  * not looked at. -ERR_USAGE with the nearest. */
 int job_check_words(int argc, char **argv, const char *kind, struct err *e);
-/* Prepares job (zeroed by the caller but for purge, check and verify) for the walk (of no meaning to verify). On failure
+/* Prepares job (zeroed by the caller but for purge, check, verify and status) for the walk (of no meaning to the last two). On failure
  * nothing stays open. */
 int job_begin(struct job *job, struct cli *cli, enum walk w, int argc, char **argv, struct err *e);
 /* Walks, prints the report (text or JSON) and ends the job. Returns the exit status. */
 int job_walk(struct job *job, enum walk w);
 /* Ends the display: what is printed from now on stays on the screen. */
 void job_shown(struct job *job);
-/* What show_report and show_verify need. */
+/* What show_report, show_verify and show_status need. */
 struct show_context job_context(const struct job *job);
 /* Closes everything. Returns status, or 1 when that was 0 and the log is not whole. */
 int job_end(struct job *job, int status);

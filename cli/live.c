@@ -217,7 +217,9 @@ static unsigned closing_line(const struct live_view *v, size_t hidden, unsigned 
 	if (n[LIVE_FAILED])
 		buf_addf(&b, " (%u failed)", n[LIVE_FAILED]);
 	const char *word = v->word ? v->word : v->verify ? "passed" : show_outcome(OUT_CHANGED, v->check);
-	buf_addf(&b, ", %u %s, %u failed, %s", well, word, failed, text_ms(took, ms));
+	if (!v->status)
+		buf_addf(&b, ", %u %s, %u failed", well, word, failed);
+	buf_addf(&b, ", %s", text_ms(took, ms));
 	return end_line(out, buf_str(&b), on(v, "\033[1m"), columns);
 }
 

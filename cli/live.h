@@ -40,6 +40,7 @@ struct live_view {
 	uint64_t began_ns;
 	bool color, check, stopping;
 	bool verify;			/* counts are of checks that passed */
+	bool status;			/* there is nothing to count but hosts */
 	bool show_ok, quiet, diff;
 	const char *noun, *word;	/* of the closing line; NULL: "hosts", and what a change is called */
 	const struct redact *redact;

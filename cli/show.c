@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "cli/json.h"
 #include "cli/text.h"
 
 #define TEXT_MAX (16u << 20)	/* bytes of one report, and of one message in it */
@@ -87,42 +88,6 @@ void show_problems(FILE *out, const struct problems *p, bool color)
 
 /* ---- JSON */
 
-/* A json-c string of text, redacted and made valid UTF-8; NULL for NULL: JSON's null. */
-static struct json_object *json_text(const char *text, const struct redact *redact)
-{
-	AUTO_BUF struct buf plain, clean;
-	buf_init(&plain, TEXT_MAX);
-	buf_init(&clean, TEXT_MAX);
-	if (!text)
-		return NULL;
-	if (redact_add(&plain, redact, text) < 0 ||
-	    text_clean(&clean, buf_str(&plain), TEXT_LINES) < 0)
-		return json_object_new_string("(too long)");
-	return json_object_new_string_len(buf_str(&clean), (int)clean.len);
-}
-
-static struct json_object *json_seconds(uint64_t ms)
-{
-	char s[32];
-	snprintf(s, sizeof(s), "%" PRIu64 ".%03" PRIu64, ms / 1000, ms % 1000);
-	return json_object_new_double_s((double)ms / 1000, s);
-}
-
-/* Appends the object and a newline; drops the object. */
-static int json_finish(struct buf *out, struct json_object *o)
-{
-	buf_adds(out, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
-							JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(o);
-	buf_addc(out, '\n');
-	return out->full ? -(int)ERR_MEMORY : 0;
-}
-
-static void json_add_uint(struct json_object *o, const char *key, uint64_t v)
-{
-	json_object_object_add(o, key, json_object_new_uint64(v));
-}
-
 int show_problems_json(struct buf *out, const struct problems *p)
 {
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
@@ -168,7 +133,7 @@ int show_report_json(struct buf *out, const struct report *r, enum walk w, const
 	json_add_uint(o, "ok", r->ok);
 	json_add_uint(o, "failed", r->failed);
 	json_add_uint(o, "unreachable", r->unreachable);
-	json_object_object_add(o, "seconds", json_seconds(r->ms));
+	json_object_object_add(o, "seconds", json_thousandths(r->ms));
 	for (size_t i = 0; i < r->n; i++) {
 		const struct report_row *row = &r->rows[i];
 		char id[128];
@@ -311,7 +276,7 @@ int show_verify_junit(struct buf *out, const struct verify_report *r, const stru
 
 /* ---- text */
 
-static void add_shown(struct buf *out, const char *text, unsigned indent, unsigned columns,
+void show_wrapped(struct buf *out, const char *text, unsigned indent, unsigned columns,
 		      const struct redact *redact)
 {
 	AUTO_BUF struct buf plain, clean;
@@ -391,7 +356,17 @@ static void add_wrong(struct buf *out, const struct report_row *row,
 	buf_addf(out, "  %s%s%s%s%s: %s\n", on(c->color, outcomes[row->outcome].color),
 		 row->host ? row->host : "-", step ? " " : "", step ? step : "",
 		 on(c->color, "\033[0m"), show_outcome(row->outcome, false));
-	add_shown(out, row->message, 6, columns, c->redact);
+	show_wrapped(out, row->message, 6, columns, c->redact);
+}
+
+void show_how_to_reach(struct buf *out, const struct host *h, unsigned columns)
+{
+	char line[512], port[16] = "";
+	if (h->port)
+		snprintf(port, sizeof(port), "-p %u ", h->port);
+	snprintf(line, sizeof(line), "%s: see whether this works: ssh %s%s%s%s true", h->name, port, h->user ? h->user : "",
+		 h->user ? "@" : "", h->address);
+	show_wrapped(out, line, 2, columns, NULL);
 }
 
 /* What to do about the bad rows: once for each kind, and how to try each host that did not answer. */
@@ -404,17 +379,12 @@ static void add_next(struct buf *out, const struct report *r, const struct show_
 		const struct report_row *row = &r->rows[i];
 		const struct host *h = host_named(c->inv, row->host);
 		if (row->outcome == OUT_UNREACHABLE && h) {
-			char port[16] = "";
-			if (h->port)
-				snprintf(port, sizeof(port), "-p %u ", h->port);
-			snprintf(line, sizeof(line), "%s: see whether this works: ssh %s%s%s%s true", h->name,
-				 port, h->user ? h->user : "", h->user ? "@" : "", h->address);
-			add_shown(out, line, 2, columns, NULL);
+			show_how_to_reach(out, h, columns);
 		} else if (outcomes[row->outcome].todo && !told[row->outcome]) {
 			told[row->outcome] = true;
 			snprintf(line, sizeof(line), "%s: %s", show_outcome(row->outcome, false),
 				 outcomes[row->outcome].todo);
-			add_shown(out, line, 2, columns, NULL);
+			show_wrapped(out, line, 2, columns, NULL);
 		}
 	}
 }
@@ -444,7 +414,7 @@ int show_report(struct buf *out, const struct report *r, enum walk w,
 	add_next(out, r, c, columns);
 	buf_addc(out, '\n');
 	if (r->stopped)
-		add_shown(out, r->why, 0, columns, c->redact);
+		show_wrapped(out, r->why, 0, columns, c->redact);
 	if (r->interrupted)
 		buf_adds(out, "interrupted; run the same command again to continue from what is true\n");
 	buf_addf(out, "%u %s, %u ok, %u failed, %u unreachable", r->changed,
@@ -495,7 +465,7 @@ int show_verify(struct buf *out, const struct verify_report *r, const struct sho
 		unsigned indent = (unsigned)(idw + hostw + 13);
 		text_wrap(out, row->check->what, indent, columns - 1, true);
 		if (!good || c->verbose)
-			add_shown(out, is_repeated(r, i) ? "as above" : row->why, indent, columns,
+			show_wrapped(out, is_repeated(r, i) ? "as above" : row->why, indent, columns,
 				  c->redact);
 	}
 	if (c->quiet && !r->failed && !r->interrupted)

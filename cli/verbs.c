@@ -148,6 +148,11 @@ static const char *const verify_examples[] = {
 	"powerstack verify --junit report.xml --json", "for a machine to read",
 	NULL,
 };
+static const char *const status_examples[] = {
+	"powerstack status", "what runs, and what it draws",
+	"powerstack status --json | jq .watts", "what all nodes draw, as a number",
+	NULL,
+};
 static const char *const completion_examples[] = {
 	"source <(powerstack completion bash)", "for this shell",
 	"powerstack completion fish >~/.config/fish/completions/powerstack.fish",
@@ -207,6 +212,15 @@ const struct verb verbs[] = {
 	  .about = "Runs every check of what deploy does when no part is named, or those of the parts and those "
 		   "with the ids given. A check that needs a moment is asked again until its deadline. A check may write a test "
 		   "file, which it removes; nothing else is changed.\n" },
+	{ "status", verb_status, "show what every node runs and draws now", "", 0, 0,
+	  .flags = VERB_INVENTORY | VERB_VAULT | VERB_HOSTS | VERB_JSON, .examples = status_examples,
+	  .about = "Asks every host once and changes nothing: its system, how it stands in the cluster, the versions of K3s and of the "
+		   "exporter, the releases of helm, which parts are there and whether they run, and the power that its exporter "
+		   "has counted over its last interval, with the component and the meter that it is of. What is not known is "
+		   "said to be so; a figure that a model made is called estimated. A host that cannot be asked has the reason "
+		   "in its place.\n\nThe exit status is 0 when every host answered and all that is there works, else 1. "
+		   "verify tries whether it really does; deploy --check compares it with the inventory. The vault is opened "
+		   "only for a password that is needed to log in.\n" },
 	{ "completion", verb_completion, "print a completion script", "", 0, 0,
 	  .subs = completion_subs, .examples = completion_examples,
 	  .about = "The script completes verbs, options and parts by itself, and asks powerstack "

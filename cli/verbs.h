@@ -98,6 +98,7 @@ int verb_fetch(struct cli *cli, int argc, char **argv);
 int verb_deploy(struct cli *cli, int argc, char **argv);
 int verb_destroy(struct cli *cli, int argc, char **argv);
 int verb_verify(struct cli *cli, int argc, char **argv);
+int verb_status(struct cli *cli, int argc, char **argv);
 int verb_completion(struct cli *cli, int argc, char **argv);
 int verb_help(struct cli *cli, int argc, char **argv);
 /* Hidden: words of one KIND (verb, part, check, host), one a line, for the completion scripts. */

@@ -72,7 +72,7 @@ _powerstack() {
 	esac
 	options='-i --inventory --vault --vault-password-file --limit -j --jobs --timeout --accept-new-host-keys --ssh-config --log-dir --json -v --verbose -q --quiet --color --no-progress -h --help --version'
 	case $verb in
-	'') words='init inventory vault fetch deploy destroy verify completion help' ;;
+	'') words='init inventory vault fetch deploy destroy verify status completion help' ;;
 	init)
 		;;
 	inventory)
@@ -98,6 +98,8 @@ _powerstack() {
 	verify)
 		options+=' --strict --junit'
 		words=$("$1" "${inventory[@]}" __complete check 2>/dev/null)
+		;;
+	status)
 		;;
 	completion)
 		[ -n "$sub" ] || words='bash zsh fish'

@@ -67,6 +67,7 @@ complete -c powerstack -n __powerstack_wants_verb -a destroy -d 'take away what 
 complete -c powerstack -n '__powerstack_is destroy' -a '(__powerstack_words part)'
 complete -c powerstack -n __powerstack_wants_verb -a verify -d 'check that everything works'
 complete -c powerstack -n '__powerstack_is verify' -a '(__powerstack_words check)'
+complete -c powerstack -n __powerstack_wants_verb -a status -d 'show what every node runs and draws now'
 complete -c powerstack -n __powerstack_wants_verb -a completion -d 'print a completion script'
 complete -c powerstack -n '__powerstack_wants_sub completion' -a bash -d 'for bash'
 complete -c powerstack -n '__powerstack_wants_sub completion' -a zsh -d 'for zsh'

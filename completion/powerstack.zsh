@@ -44,6 +44,7 @@ _powerstack() {
 			'deploy:bring the hosts to the wanted state'
 			'destroy:take away what deploy made'
 			'verify:check that everything works'
+			'status:show what every node runs and draws now'
 			'completion:print a completion script'
 			'help:show the help, or that of a verb'
 	)
@@ -109,6 +110,8 @@ _powerstack() {
 			'--strict[ask once; do not wait for what needs a moment]' \
 			'--junit=[also write the verdicts to FILE as JUnit XML]:FILE:_files' \
 			'*:check: _powerstack_words check' ;;
+	status)
+		_arguments $globals ;;
 	completion)
 		words_of_verb=(
 			'bash:for bash'

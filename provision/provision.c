@@ -262,3 +262,16 @@ int provision_verify(const struct inventory *inv, const struct vault *vault,
 	inside_end(&in);
 	return rc;
 }
+
+int provision_status(const struct inventory *inv, const struct vault *vault,
+		     const struct run_options *o, struct status_report *ret, struct err *e)
+{
+	int rc = check_vault(inv, vault, o, e);
+	if (rc < 0)
+		return rc;
+	struct inside in;
+	inside_begin(&in, inv, vault, o);
+	rc = run_status(inv, &in.o, ret, e);
+	inside_end(&in);
+	return rc;
+}

@@ -2,9 +2,9 @@
 #ifndef PROVISION_PROVISION_H
 #define PROVISION_PROVISION_H
 /*
- * The only door of provision/ for cli/: run a walk over hosts, the checks of verify, or fetch artifacts. Nothing is
- * printed here: what happens is told to a watcher (engine/run.h: also the options), what happened
- * is in the report (engine/report.h). Watcher functions are never called by two threads at once.
+ * The only door of provision/ for cli/: run a walk over hosts, the checks of verify, a look at what runs, or fetch
+ * artifacts. Nothing is printed here: what happens is told to a watcher (engine/run.h: also the options), what happened
+ * is in the report (engine/report.h, status/status.h). Watcher functions are never called by two threads at once.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +17,7 @@
 #include "provision/engine/report.h"
 #include "provision/engine/run.h"
 #include "provision/engine/step.h"
+#include "provision/status/status.h"
 #include "vault/vault.h"
 
 /* Runs walk w. 0 when the walk was walked (the report tells how it went), -ERR_CONFIG when it cannot start:
@@ -26,6 +27,10 @@ int provision_run(enum walk w, const struct inventory *inv, const struct vault *
 /* Runs the checks whose part or id is in o->parts (all when empty). */
 int provision_verify(const struct inventory *inv, const struct vault *vault,
 		     const struct run_options *o, struct verify_report *ret, struct err *e);
+/* Asks the chosen hosts once what they run and draw. Options as in run_status; with empty tables of recipes and checks no secret is
+ * needed but those to log in with. */
+int provision_status(const struct inventory *inv, const struct vault *vault,
+		     const struct run_options *o, struct status_report *ret, struct err *e);
 /* Vault entries that the chosen parts need on the chosen hosts: so that the cli asks for the
  * vault's password only when it must. */
 int provision_secrets(const struct inventory *inv, const struct run_options *o,

@@ -29,6 +29,7 @@ provision/engine provision/artifact/artifact.h provision/remote/ provision/files
 provision/steps provision/artifact/artifact.h provision/cluster/kubeconfig.h provision/cluster/objects.h provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision/recipes provision/provision.h provision/artifact/artifact.h provision/cluster/objects.h provision/steps/ provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
 provision/checks provision/recipes/recipes.h provision/cluster/objects.h provision/cluster/page.h provision/steps/ provision/engine/ provision/remote/ provision/files.h inventory/inventory.h vault/vault.h base/
+provision/status provision/provision.h provision/cluster/objects.h provision/cluster/page.h provision/steps/ provision/engine/ provision/remote/ inventory/inventory.h vault/vault.h base/
 provision provision/ inventory/inventory.h vault/vault.h base/
 gpu
 exporter bpf/power.h power.skel.h base/

@@ -313,6 +313,51 @@ Test(recipe_laws, apps_without_a_password)
 	fake_net_free(net);
 }
 
+/* ---- status sees what deploy makes, and what destroy leaves, and changes nothing */
+
+static void see(struct fake_net *net, enum part_is want, const char *when)
+{
+	static const struct recipe *const no_recipes[] = { NULL };
+	static const struct check *const no_checks[] = { NULL };
+	struct status_report report = { 0 };
+	struct err e = { 0 };
+	const struct run_options o = { .open = fake_open, .open_ctx = net, .recipes = no_recipes, .checks = no_checks };
+	fake_net_rearm(net);
+	cr_assert_eq(provision_status(inv, NULL, &o, &report, &e), 0, "%s", e.msg);
+	cr_expect_eq(net->commands, inv->nhosts);
+	cr_expect_eq(fake_net_changes(net), 0);
+	for (size_t i = 0; i < report.n; i++)
+		for (size_t k = 0; part_looks[k].part; k++) {
+			const struct part_status *p = &report.nodes[i].parts[k];
+			cr_expect(!p->applies || p->is == want, "%s, %s %s: %s", when, report.nodes[i].host->name, part_looks[k].part, p->what);
+		}
+	status_report_clear(&report);
+}
+
+Test(recipe_laws, status_sees_what_is_there)
+{
+	struct fake_net *net = bare(NULL);
+	struct err e = { 0 };
+	see(net, PART_ABSENT, "bare");
+	for (enum walk w = WALK_DEPLOY; w <= WALK_DESTROY; w++) {
+		struct report report = { 0 };
+		const struct run_options o = { .open = fake_open, .open_ctx = net, .artifacts = artifacts };
+		if (w == WALK_CHECK)
+			continue;
+		cr_assert_eq(provision_run(w, inv, vault, &o, &report, &e), 0, "%s", e.msg);
+		cr_assert_eq(report_exit(&report, w), 0);
+		report_clear(&report);
+		/* what fake machines have no more than a planted answer to */
+		for (size_t i = 0; w == WALK_DEPLOY && i < net->nhosts; i++) {
+			fake_set(net->hosts[i], "answer", "statfs:/mnt/data", "type=nfs\nsize=1\nfree=1");
+			fake_set(net->hosts[i], "answer", "http:9102:/metrics",
+				 "HTTP/1.1 200 OK\r\n\r\n\nkepler_node_info{} 1\nkepler_exporter_build_info{version=\"1\"} 1\n");
+		}
+		see(net, w == WALK_DEPLOY ? PART_OK : PART_ABSENT, w == WALK_DEPLOY ? "deployed" : "destroyed");
+	}
+	fake_net_free(net);
+}
+
 /* The exporter by itself, where there is a cluster and where there is none. */
 static const char *const exporter_parts[] = { "exporter", NULL };
 
