@@ -373,7 +373,7 @@ grafana_one() { # QUESTION FILE
 	user=${v#*'"admin-user":"'} password=${v#*'"admin-password":"'}
 	v=$(printf '%s:%s' "$(printf '%s' "${user%%\"*}" | base64 -d)" "$(printf '%s' "${password%%\"*}" | base64 -d)" | base64 -w 0)
 	rc=0
-	v=$(printf '%s\n' "$v" | timeout -k 1 10 bash -euc "$grafana_get" powerstack "${at% *}" "${at#* }" 2>"$2.said") || rc=$?
+	v=$(printf '%s\n' "$v" | timeout -k 1 10 bash --norc -euc "$grafana_get" powerstack "${at% *}" "${at#* }" 2>"$2.said") || rc=$?
 	if [ $rc = 0 ]; then
 		yes "$1" "$v"
 	else
