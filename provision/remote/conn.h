@@ -63,7 +63,7 @@ struct conn {
 		    const struct err *e);
 	void *ran_ctx;
 	bool root;		/* the login is root: sudo would add nothing */
-	uint64_t heard_bytes, heard_ms, probed_ms;
+	uint64_t heard_bytes, heard_ms, listened_ms, probed_ms;
 	struct run *held;
 };
 

@@ -116,6 +116,10 @@ static int listen_for(struct conn *c, struct err *e)
 {
 	struct hop *t = conn_target(c);
 	uint64_t now = steady_ms();
+	/* a process that was stopped (Ctrl-Z) did not listen: that silence was not the host's */
+	if (now - c->listened_ms >= PROBE_AFTER_MS)
+		c->heard_ms = now;
+	c->listened_ms = now;
 	if (!t->in)
 		return 0;
 	if (t->traffic.in_bytes != c->heard_bytes) {

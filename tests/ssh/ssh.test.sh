@@ -11,6 +11,7 @@ peers=
 cleanup() {
 	stop_sshds
 	for p in $peers; do kill "$p" 2>/dev/null; done
+	[ -z "${stopped_pid-}" ] || kill -KILL "$stopped_pid" 2>/dev/null
 	[ -z "${SSH_AGENT_PID:-}" ] || kill "$SSH_AGENT_PID"
 	rm -rf "$tmp"
 }
@@ -244,6 +245,10 @@ stalled=$peer_port
 "$client" $jump jump="$g1" port="$stalled" run timeout=120 in="$tmp/random" 'cat >/dev/null' >"$tmp/stall.out" 2>"$tmp/stall.err" &
 stall_pid=$!
 stall_from=$(date +%s)
+"$client" $jump jump="$g1" run timeout=120 'echo >"$1"; sleep 2; echo still here' "$tmp/begun" >"$tmp/stopped.out" 2>&1 &
+stopped_pid=$!
+wait_for 20 test -e "$tmp/begun" && kill -STOP $stopped_pid
+stopped_from=$(date +%s)
 test_that "a stalled connection, cancelled" ends "error 8" 108 within 3 "$client" cancel-ms=1000 $node port="$stalled" run in="$tmp/random" 'cat >/dev/null'
 test_that "a stalled connection, timed out" ends "may still be running there" 107 within 6 "$client" $node port="$stalled" run timeout=1 in="$tmp/random" 'cat >/dev/null'
 
@@ -319,5 +324,14 @@ dead_behind_jump() {
 	[ $is = 105 ] && grep -q "nothing was heard for" "$tmp/stall.err"
 }
 test_that "silence behind a jump host is noticed, too" dead_behind_jump
+stopped() { # for longer than a host may be silent
+	while [ $(($(date +%s) - stopped_from)) -lt 27 ]; do sleep 1; done
+	kill -CONT $stopped_pid
+	wait $stopped_pid
+	is=$?
+	cat "$tmp/stopped.out"
+	[ $is = 0 ] && grep -q "still here" "$tmp/stopped.out"
+}
+test_that "a client that was stopped for a while takes that for no silence of the host" stopped
 
 done_testing
