@@ -470,7 +470,7 @@ int artifacts_lock(struct artifacts *a, struct err *e)
 		if (r == 0)
 			r = source ? pin_from(a, entry, source, &text, e) : pin_own_sum(a, entry, e);
 		if (r < 0)
-			return r;
+			return err_wrap(e, "the sum of '%s'", entry->name);
 	}
 	return artifacts_write_lock(a, e);
 }

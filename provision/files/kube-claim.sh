@@ -13,8 +13,15 @@ shift 2
 await_api
 before=
 while [ $# -gt 0 ]; do
-	v=$(k get "$1" ${2:+-n "$2"} "$3" --ignore-not-found -o name 2>/dev/null) || v=
-	[ -z "$v" ] || before="$before$1 $2 $3$nl"
+	# An answer that did not come does not mean that it is not there: it would be taken away one day.
+	while ! v=$(k get "$1" ${2:+-n "$2"} "$3" --ignore-not-found -o name 2>&1); do
+		v=$(last "$v")
+		case $v in *"the server doesn't have a resource type"*) break ;; esac
+		left || fail "$1 $3 cannot be told: $v"
+		tell "$1 $3: $v"
+		sleep 2
+	done
+	case $v in *"/$3") before="$before$1 $2 $3$nl" ;; esac
 	shift 3
 done
 printf '%s' "$before" | record "$name"

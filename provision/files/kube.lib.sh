@@ -7,7 +7,12 @@ HELM_CACHE_HOME=$KUBECACHEDIR/helm HELM_CONFIG_HOME=$KUBECACHEDIR/helm HELM_DATA
 export KUBECONFIG KUBECACHEDIR HELM_CACHE_HOME HELM_CONFIG_HOME HELM_DATA_HOME
 [ -d "$KUBECACHEDIR" ] || mkdir -m 0700 -- "$KUBECACHEDIR"
 
-k() { timeout -k 2 60 /usr/local/bin/k3s kubectl --cache-dir "$KUBECACHEDIR" --request-timeout=30s "$@"; }
+k() {
+	timeout -k 2 60 /usr/local/bin/k3s kubectl --cache-dir "$KUBECACHEDIR" --request-timeout=30s "$@" && return 0
+	set -- $?
+	case $1 in 124 | 137) echo 'timeout: kubectl was not done after 60 s' >&2 ;; esac
+	return "$1"
+}
 
 await_api() {
 	[ -x /usr/local/bin/k3s ] && [ -f "$KUBECONFIG" ] || fail "this node has no K3s: 'powerstack deploy k3s' brings it"
@@ -29,7 +34,9 @@ gone() {
 		case $v in *"the server doesn't have a resource type"*) return 0 ;; esac
 		if [ $rc = 0 ]; then
 			v=${v#*|}
-			v="$1 $3 is still being deleted (finalizers ${v%%|*} ${v#*|})"
+			keeps=${v#*|}
+			v=${v%%|*}
+			v="$1 $3 is still being deleted${v:+, finalizers $v}${keeps:+: $keeps}"
 		else
 			v=$(last "$v")
 		fi

@@ -18,11 +18,12 @@ fail() {
 replace() {
 	[ -d "${1%/*}" ] || mkdir -p -- "${1%/*}/"
 	new=$(umask 077 && mktemp -- "$1.powerstack.XXXXXX")
-	if cat >"$new" && chown 0:0 -- "$new" && chmod "$2" -- "$new" && sync -- "$new" && mv -f -T -- "$new" "$1"; then
+	if wrote=$(cat 2>&1 >"$new") && chown 0:0 -- "$new" && chmod "$2" -- "$new" && sync -- "$new" && mv -f -T -- "$new" "$1"; then
 		sync -- "${1%/*}/"
 		return 0
 	fi
 	rm -f -- "$new"
+	echo "writing '$1' failed${wrote:+ (${wrote#cat: })}" >&2
 	return 1
 }
 

@@ -102,9 +102,8 @@ for kind in clusterroles clusterrolebindings; do
 	for l in $(printf '%s\n' "$v" | grep -E '^(cattle-|fleet-|gitjob|rancher|globaladmin-|grb-|crb-|git-webhook-api-service)'); do remove $kind '' "$l"; done
 done
 for kind in roles rolebindings; do
-	for l in $(k get $kind -A -l cattle.io/creator=norman -o 'jsonpath={range .items[*]}{.metadata.namespace}|{.metadata.name}{"\n"}{end}' 2>/dev/null); do
-		remove $kind "${l%%|*}" "${l#*|}"
-	done
+	list $kind '{.metadata.namespace}|{.metadata.name}|{.metadata.labels.cattle\.io/creator}' -A
+	for l in $(printf '%s\n' "$v" | sed -n 's/|norman$//p'); do remove $kind "${l%%|*}" "${l#*|}"; done
 done
 remove configmap kube-system cattle-controllers
 remove lease kube-system cattle-controllers
