@@ -53,6 +53,15 @@ remove() {
 	fail "cannot delete $1 $3: $(last "$v")"
 }
 
+# unhook PATTERN: removes the webhooks that are served from a namespace like that (a regular expression)
+unhook() {
+	for kind in validatingwebhookconfigurations mutatingwebhookconfigurations; do
+		v=$(k get $kind -o 'jsonpath={range .items[*]}{.metadata.name}|{.webhooks[*].clientConfig.service.namespace}{"\n"}{end}' 2>&1) ||
+			fail "the $kind cannot be listed: $(last "$v")"
+		for hook in $(printf '%s\n' "$v" | sed -nE "s/^([^|]*)\|(.* )?$1( .*)?\$/\1/p"); do remove $kind '' "$hook"; done
+	done
+}
+
 # ---- how workloads come up
 
 pods_path='{range .items[*]}{.metadata.name}|{.metadata.deletionTimestamp}|{.status.phase}|{range .status.containerStatuses[*]}{.ready},{.state.waiting.reason},{.state.waiting.message};{end}|{.status.conditions[?(@.type=="PodScheduled")].message}{"\n"}{end}'

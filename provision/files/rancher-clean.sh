@@ -55,10 +55,7 @@ new() { # of $v, what was not there before
 }
 
 tell 'its webhooks'
-for kind in validatingwebhookconfigurations mutatingwebhookconfigurations; do
-	list $kind '{.metadata.name}|{.webhooks[*].clientConfig.service.namespace}'
-	for l in $(printf '%s\n' "$v" | sed -nE 's/^([^|]*)\|(.* )?cattle-.*/\1/p'); do remove $kind '' "$l"; done
-done
+unhook 'cattle-[^ ]*'
 list apiservices '{.metadata.name}|{.spec.service.namespace}'
 for l in $(printf '%s\n' "$v" | sed -n 's/|cattle-.*//p'); do remove apiservice '' "$l"; done
 

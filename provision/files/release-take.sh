@@ -25,8 +25,16 @@ try() {
 	done
 	wait $pid
 }
-if ! try; then
-	# a hook that cannot run any more (its image, its webhook) is no reason to keep the rest
+taken=no
+! try || taken=yes
+if [ $taken = no ] && grep -q 'failed calling webhook' "$work/said"; then
+	# Who served a webhook from here may have gone just now, and what nobody answers refuses every change.
+	tell "helm uninstall: $(grep 'failed calling webhook' "$work/said" | tail -n 1); once more without the webhooks of $ns"
+	unhook "$ns"
+	! try || taken=yes
+fi
+if [ $taken = no ]; then
+	# a hook that cannot run any more (its image, say) is no reason to keep the rest
 	tell "helm uninstall: $(tail -n 1 "$work/said"); once more without hooks"
 	try --no-hooks || fail "helm uninstall: $(grep -v '^$' "$work/said" | tail -n 3 | tr '\n' ' ')"
 fi
