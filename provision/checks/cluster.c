@@ -494,3 +494,83 @@ static enum verdict x5_judge(const struct check *c, const struct view *v, char *
 const struct check check_x5 = {
 	"X5", "k3s", "every node runs the release that is wanted", ROLE_ANY, 0, 60, x5_ask, x5_judge,
 };
+
+/* ---- X2: what pods of different nodes send each other goes by flannel's VXLAN. No pod is started for it: any image would
+ * have to be there first. */
+
+#define VXLAN "flannel.1"
+#define DNS_NAME "kubernetes.default.svc.cluster.local"
+
+static void overlay_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	(void)v;
+	probe_ask(p, "overlay", VXLAN);
+}
+
+static bool other_backend(const struct inventory *inv)
+{
+	const char *args = inv->control->extra_server_args, *config = inv->server_config_yaml;
+	return (args && strstr(args, "flannel-backend")) || (config && strstr(config, "flannel-backend"));
+}
+
+static enum verdict overlay_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	char local[64] = "", mtu[16] = "";
+	size_t reached = 0;
+	if (v->inv->nhosts == 1)
+		return check_says(CHECK_SKIP, why, size, "there is no other node");
+	if (other_backend(v->inv))
+		return check_says(CHECK_SKIP, why, size, "the inventory chooses flannel's backend: it may be no VXLAN");
+	const char *a = check_answer(v, "overlay", VXLAN, "is not there: pods have no network", &bad, why, size);
+	if (!a)
+		return bad;
+	facts_field(a, "local", local, sizeof(local));
+	facts_field(a, "mtu", mtu, sizeof(mtu));
+	if (strcmp(local, v->host->internal_ip) != 0)
+		return check_says(CHECK_FAIL, why, size, "the VXLAN between pods goes by %s, not by internal_ip %s", local,
+				  v->host->internal_ip);
+	for (const char *s = a; *s;) {
+		size_t len = strcspn(s, "\n");
+		if (len > 5 && strncmp(s + len - 5, "=lost", 5) == 0)
+			return check_says(CHECK_FAIL, why, size,
+					  "packets of %s bytes to the pods of %.*s are lost: is UDP port 8472 open, and the network's MTU at least 50 more?",
+					  mtu, (int)(len - 5), s);
+		reached += len > 8 && strncmp(s + len - 8, "=reached", 8) == 0;
+		s += len + (s[len] == '\n');
+	}
+	return check_says(reached >= v->inv->nhosts - 1 ? CHECK_PASS : CHECK_FAIL, why, size,
+			  "%zu of %zu other nodes' pods are reached by packets of %s bytes", reached, v->inv->nhosts - 1, mtu);
+}
+
+static void dns_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	(void)v;
+	probe_ask(p, "dns", DNS_NAME);
+}
+
+static enum verdict dns_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	char address[64] = "", code[16] = "";
+	if (k3s_disables(v->inv, "coredns"))
+		return check_says(CHECK_SKIP, why, size, "coredns is disabled");
+	const char *a = check_answer(v, "dns", DNS_NAME, "cannot be asked for: there is no K3s", &bad, why, size);
+	if (!a)
+		return bad;
+	if (facts_field(a, "address", address, sizeof(address)))
+		return check_says(CHECK_PASS, why, size, DNS_NAME " is %s", address);
+	facts_field(a, "rcode", code, sizeof(code));
+	return check_says(CHECK_FAIL, why, size, "the cluster's DNS knows no " DNS_NAME " (code %s)", code);
+}
+
+const struct check check_x2_overlay = {
+	"X2", "k3s", "pods of different nodes reach each other by the internal network", ROLE_ANY, 0, 60, overlay_ask, overlay_judge,
+};
+const struct check check_x2_dns = {
+	"X2", "k3s", "the cluster's DNS answers", ROLE_CONTROL, 0, 60, dns_ask, dns_judge,
+};

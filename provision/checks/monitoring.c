@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/opts.h"
@@ -405,6 +406,76 @@ static enum verdict b4_8_judge(const struct check *c, const struct view *v, char
 
 const struct check check_b4_8 = {
 	"B4.8", "monitoring", "its volumes are claimed, of their class and size", ROLE_LOCAL, 0, WAIT_S, b4_8_ask, b4_8_judge,
+};
+
+/* ---- B4.9 */
+
+#define RUNTIME "/api/v1/status/runtimeinfo"
+#define OLDEST "/api/v1/query?query=prometheus_tsdb_lowest_timestamp_seconds"
+#define FIRST_START_S 3600	/* images come in less, between the claim of a volume and the first start */
+
+static void b4_9_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	char path[600];
+	b4_8_ask(c, v, p);
+	probe_ask(p, "api", "%s", of_prometheus(v, RUNTIME, path));
+	probe_ask(p, "api", "%s", of_prometheus(v, OLDEST, path));
+}
+
+/* The claim of Prometheus' volume, when each of the volumes belongs to the very claim that has it. */
+static struct json_object *kept_claim(const struct view *v, struct json_object *volumes, struct json_object *claims, char *why,
+				      size_t size)
+{
+	struct json_object *ret = NULL;
+	for (size_t i = COUNT(apps); i-- > 0;) {
+		char name[80];
+		snprintf(name, sizeof(name), "%s-%s", v->inv->pv_name, apps[i].volume);
+		struct json_object *ref = OBJ(obj_named(volumes, name), "spec", "claimRef");
+		ret = obj_named(claims, obj_text(OBJ(ref, "name")));
+		const char *uid = obj_text(OBJ(ret, "metadata", "uid"));
+		if (!*uid || strcmp(uid, obj_text(OBJ(ref, "uid"))) != 0) {
+			check_says(CHECK_FAIL, why, size, "volume '%s' does not belong to the claim that is there now", name);
+			return NULL;
+		}
+	}
+	return ret;
+}
+
+static enum verdict b4_9_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	char path[600];
+	AUTO_JSON struct json_object *volumes = check_object(v, VOLUMES, &bad, why, size);
+	AUTO_JSON struct json_object *claims =
+		volumes ? check_object(v, in_namespace(v, "/api/v1", "/persistentvolumeclaims", path), &bad, why, size) : NULL;
+	AUTO_JSON struct json_object *runtime = claims ? check_object(v, of_prometheus(v, RUNTIME, path), &bad, why, size) : NULL;
+	AUTO_JSON struct json_object *oldest = runtime ? check_object(v, of_prometheus(v, OLDEST, path), &bad, why, size) : NULL;
+	if (!oldest)
+		return bad;
+	struct json_object *claim = kept_claim(v, volumes, claims, why, size);
+	if (!claim)
+		return CHECK_FAIL;
+	const char *text = check_sample(oldest, 0);
+	double sample = text ? (double)time(NULL) - strtod(text, NULL) : -1;
+	double start = check_age(obj_text(OBJ(runtime, "data", "startTime")));
+	double claimed = check_age(obj_text(OBJ(claim, "metadata", "creationTimestamp")));
+	if (start < 0)
+		return check_says(CHECK_FAIL, why, size, "Prometheus does not say when it was started");
+	/* without any sample it tells a time that is far to come */
+	if (sample < 0)
+		return check_says(CHECK_FAIL, why, size, "Prometheus has no sample of its oldest time yet");
+	if (sample > start + 1)
+		return check_says(CHECK_PASS, why, size, "Prometheus was started %.1f h ago and has data of the %.1f h before that",
+				  start / 3600, (sample - start) / 3600);
+	if (claimed > start + FIRST_START_S)
+		return check_says(CHECK_FAIL, why, size,
+				  "Prometheus' volume was claimed %.1f h before its last start, and nothing from then is there", (claimed - start) / 3600);
+	return check_says(CHECK_SKIP, why, size, "Prometheus runs since its first sample: restart the nodes, and ask again");
+}
+
+const struct check check_b4_9 = {
+	"B4.9", "monitoring", "what was measured before the last start is still there", ROLE_LOCAL, 0, 180, b4_9_ask, b4_9_judge,
 };
 
 /* ---- S6, X6 */

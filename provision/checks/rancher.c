@@ -8,6 +8,7 @@
 #include "provision/checks/checks.h"
 #include "provision/cluster/objects.h"
 #include "provision/recipes/recipes.h"
+#include "provision/steps/cluster.h"
 
 #define WAIT_S 600	/* it starts for minutes */
 #define CATTLE "cattle-system"
@@ -173,6 +174,59 @@ const struct check check_b3_6 = {
 	"B3.6", "rancher", "Rancher answers by its host name", ROLE_LOCAL, 0, WAIT_S, b3_6_ask, b3_6_judge,
 };
 
+/* ---- B3.7: asked once, for Rancher counts logins */
+
+/* The row that puts the first password into a Secret. */
+static const struct step *bootstrap_row(void)
+{
+	for (size_t i = 0; i < recipe_rancher.nsteps; i++)
+		if (recipe_rancher.steps[i].ops == &kube_secret_ops)
+			return &recipe_rancher.steps[i];
+	return NULL;
+}
+
+static const char *login(const struct view *v, char ret[400])
+{
+	const struct kube_secret_arg *a = bootstrap_row()->arg;
+	snprintf(ret, 400, "%s/%s", a->ns(v->inv), a->name);
+	return ret;
+}
+
+static void b3_7_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	char about[400];
+	bootstrap_row()->ops->ask(bootstrap_row(), v, p);
+	probe_ask(p, "rancher", "%s", login(v, about));
+}
+
+static enum verdict b3_7_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	struct finding f = { 0 };
+	struct err e = { 0 };
+	char about[400];
+	const char *a = check_answer(v, "rancher", login(v, about), "cannot be asked for: there is no K3s", &bad, why, size);
+	if (!a)
+		return bad;
+	if (strcmp(a, "over") == 0)
+		return check_says(CHECK_PASS, why, size, "its admin has been set up: the first password is over");
+	if (strcmp(a, "taken") != 0)
+		return check_says(CHECK_FAIL, why, size, "Rancher does not take its first password: %.200s", a);
+	/* it takes what is in the cluster: is that the vault's? */
+	if (bootstrap_row()->ops->check(bootstrap_row(), v, &f, &e) < 0)
+		return check_says(CHECK_FAIL, why, size, "%s", e.msg);
+	if (f.is != PRESENT)
+		return check_says(CHECK_FAIL, why, size, "%s", f.why);
+	return check_says(CHECK_PASS, why, size, "admin logs in with the vault's first password");
+}
+
+const struct check check_b3_7 = {
+	"B3.7", "rancher", "Rancher's admin logs in with the first password, or has another by now", ROLE_CONTROL, 0, 0, b3_7_ask,
+	b3_7_judge,
+};
+
 /* ---- B3.8, B3.9: the cluster that it runs in is one of its own */
 
 static enum verdict b3_8_judge(const struct check *c, const struct view *v, char *why, size_t size)
@@ -205,6 +259,75 @@ const struct check check_b3_8 = {
 };
 const struct check check_b3_9 = {
 	"B3.9", "rancher", "and is connected to it", ROLE_LOCAL, 0, WAIT_S, ask_local_cluster, b3_9_judge,
+};
+
+/* ---- B3.10: there are always some, so that it is their number that counts */
+
+#define ERRORS_MOST 10		/* in ten minutes */
+#define RETRIES_MOST 200
+
+static void b3_10_ask(const struct check *c, const struct view *v, struct probe *p)
+{
+	(void)c;
+	(void)v;
+	probe_ask(p, "journal", "rancher");
+}
+
+static bool has_one_of(const char *line, const char *const *words)
+{
+	for (; *words; words++)
+		if (strstr(line, *words))
+			return true;
+	return false;
+}
+
+/* Its own levels as text and as JSON, and those of the Kubernetes libraries: "E0405 12:22:30 ...". */
+static enum severity { MERE, WARNING, RETRY, TROUBLE, END } severity(const char *line)
+{
+	static const char *const ends[] = { "[FATAL]", "[PANIC]", "panic: ", "level=fatal", "level=panic", "\"level\":\"fatal\"",
+					    "\"level\":\"panic\"", NULL };
+	static const char *const errors[] = { "[ERROR]", "level=error", "\"level\":\"error\"", NULL };
+	static const char *const warnings[] = { "[WARNING]", "level=warning", "\"level\":\"warning\"", NULL };
+	/* what is tried again by itself, or was given up by the other side: every controller says so now and then */
+	static const char *const retries[] = { "requeuing", "context canceled", "TLS handshake error", "websocket: close",
+					       "the object has been modified", NULL };
+	bool klog = line[0] && strspn(line + 1, "0123456789") == 4 && line[5] == ' ';
+	if (has_one_of(line, ends) || (klog && line[0] == 'F'))
+		return END;
+	if (has_one_of(line, errors) || (klog && line[0] == 'E'))
+		return has_one_of(line, retries) ? RETRY : TROUBLE;
+	return has_one_of(line, warnings) || (klog && line[0] == 'W') ? WARNING : MERE;
+}
+
+static enum verdict b3_10_judge(const struct check *c, const struct view *v, char *why, size_t size)
+{
+	(void)c;
+	enum verdict bad = CHECK_FAIL;
+	unsigned n[END + 1] = { 0 };
+	char line[401], last[END + 1][401] = { "" };
+	const char *a = check_answer(v, "journal", "rancher", "cannot be asked for: there is no K3s", &bad, why, size);
+	if (!a)
+		return bad;
+	for (const char *s = a; *s;) {
+		size_t len = strcspn(s, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)(len < 400 ? len : 400), s);
+		enum severity is = severity(line);
+		n[is]++;
+		memcpy(last[is], line, sizeof(line));
+		s += len + (s[len] == '\n');
+	}
+	if (n[END])
+		return check_says(CHECK_FAIL, why, size, "Rancher ended in the last ten minutes: %.300s", last[END]);
+	if (n[TROUBLE] > ERRORS_MOST)
+		return check_says(CHECK_FAIL, why, size, "%u errors in ten minutes, the last: %.300s", n[TROUBLE], last[TROUBLE]);
+	if (n[RETRY] > RETRIES_MOST)
+		return check_says(CHECK_FAIL, why, size, "%u things were tried again in ten minutes, the last: %.300s", n[RETRY], last[RETRY]);
+	return check_says(CHECK_PASS, why, size, "in ten minutes %u errors, %u things tried again, %u warnings%s%.200s", n[TROUBLE],
+			  n[RETRY], n[WARNING], n[TROUBLE] ? "; the last error: " : "", last[TROUBLE]);
+}
+
+const struct check check_b3_10 = {
+	"B3.10", "rancher", "Rancher's log has no more errors than it always has", ROLE_CONTROL, 0, 0, b3_10_ask, b3_10_judge,
 };
 
 /* ---- X4 */

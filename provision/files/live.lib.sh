@@ -38,6 +38,22 @@ http_get='exec 3<>"/dev/tcp/127.0.0.1/$1"
 printf "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" "$2" >&3
 head -c 524288 <&3'
 
+# The other end is the bridge of that node's pods, or the device itself where no pod was started yet. 28 bytes are headers.
+# shellcheck disable=SC2016
+overlay='d=$(ip -o -d link show "$1" 2>/dev/null) || exit 8
+command -v ping >/dev/null || { echo "there is no ping"; exit 1; }
+mtu=${d#* mtu } l=${d#* local }
+mtu=${mtu%% *}
+printf "mtu=%s\nlocal=%s\n" "$mtu" "${l%% *}"
+full() { ping -n -q -c 3 -i 0.3 -w 6 -M do -s $((mtu - 28)) "$1" >/dev/null 2>&1; }
+ip -o route show dev "$1" | {
+	while read -r net what at _; do
+		[ "$what" = via ] || continue
+		if full "${net%.*}.1" || full "$at"; then echo "$net=reached"; else echo "$net=lost"; fi &
+	done
+	wait
+}'
+
 hung() {
 	if [ "$1" = 124 ] || [ "$1" = 137 ]; then
 		unknown "$2" "no answer within $3 s"
@@ -189,6 +205,20 @@ live() {
 			if ! child 30 'journalctl -q --no-pager -o cat -n 1000 "_SYSTEMD_INVOCATION_ID=$1"' powerstack "$v"; then
 				hung $rc "$q" 30 "$v"
 			elif [ -n "$v" ]; then yes "$q" "$v"; else no "$q"; fi ;;
+		journal:rancher)
+			if ! [ -x /usr/local/bin/k3s ] || ! [ -f "$admin" ]; then no "$q"; continue; fi
+			# its own lines have their level in brackets, or as a field; klog's begin with its letter
+			# shellcheck disable=SC2016
+			if child 45 'v=$(/usr/local/bin/k3s kubectl --kubeconfig "$1" --request-timeout=30s logs -n cattle-system -l app=rancher \
+					-c rancher --since=10m --tail=-1 --limit-bytes=8000000 2>&1) || { printf "%s\n" "$v" | tail -n 1; exit 1; }
+				printf "%s\n" "$v" | grep -E "\[(WARNING|ERROR|FATAL|PANIC)\]|level\"?[=:]\"?(warning|error|fatal|panic)|^[WEF][0-9]{4} |^panic: " |
+					tail -n 1000 | cut -c 1-400' powerstack "$admin"; then
+				yes "$q" "$v"
+			else
+				hung $rc "$q" 45 "$v"
+			fi ;;
+		overlay:*)
+			if child 60 "$overlay" powerstack "${q#*:}"; then yes "$q" "$v"; elif [ $rc = 8 ]; then no "$q"; else hung $rc "$q" 60 "$v"; fi ;;
 		http:*)
 			v=${q#http:}
 			rc=0

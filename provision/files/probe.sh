@@ -38,6 +38,11 @@
 # secret      namespace/name         data: sha256 of its data, as the API has it; in_grafana (yes, no)
 # live kinds of verify:
 # grafana     namespace/name address port   how Grafana answers to whom that Secret names: the status line of GET /api/org
+# rancher     namespace/name         how Rancher takes the first password in that Secret: "taken", "over" when its admin has been
+#                                    set up since, else what it says. What the login gives is taken back.
+# dns         name                   what the cluster's DNS says to a node that asks for its addresses: address=, rcode=
+# overlay     device                 flannel's VXLAN: mtu= local= (the address that it is sent from), and of each other node's pods
+#                                    "network=reached" or "network=lost" by packets of full size; not there without that device
 # clock-offset -                     source offset_ns or offset_max_ns, synced
 # fstab-check -                      "clean", or what findmnt --verify says
 # nfs-write   runid:node:path        "written" and ms=; creates path/.powerstack-verify-runid-node, never overwrites
@@ -47,6 +52,8 @@
 # nfsd        -                      threads
 # journal     nfs                    the last warnings and errors of the NFS server since boot
 # journal     exporter               what the exporter said since it was started
+# journal     rancher                the lines of the last ten minutes of Rancher's pods that are no mere information, the
+#                                    newest 1000; not there without K3s
 # http        port:path              status line, then the first 512 KiB of the body
 # pressure    -                      memory available (bytes) pids pids_max (tasks now, and their limit)
 # btrfs       path                   errors: all device error counters of the Btrfs mounted there, added up
@@ -293,7 +300,7 @@ node_one() { # QUESTION
 config='' section='' these=''
 request() {
 	case $1 in
-	grafana:*) return 1 ;;
+	grafana:* | rancher:* | dns:*) return 1 ;;
 	kubelet:*)
 		command -v curl >/dev/null || return 1
 		p=${1#*:} token=
@@ -381,6 +388,75 @@ grafana_one() { # QUESTION FILE
 		unknown "$1" "${v:-no answer within 10 s}"
 	fi
 }
+# By the API server's proxy, which the administrator's certificate opens: wherever its pod runs, nothing secret leaves the
+# cluster. The password is stdin, and the session that it brings is removed. Rancher's own API: pkg/auth/providers/publicapi;
+# /v3-public is what was before 2.13.
+rancher_one() { # QUESTION FILE
+	p=${1#*:}
+	v=$(k3s_get "$files" /apis/management.cattle.io/v3/settings/first-login 2>/dev/null) || v=
+	case $v in *'"value":"false"'*) yes "$1" over; return 0 ;; esac
+	if ! v=$(k3s_get "$files" "/api/v1/namespaces/${p%/*}/secrets/${p#*/}" 2>"$2.said"); then
+		v=$(tail -n 1 "$2.said")
+		unknown "$1" "${v:-the API server does not answer}"
+		return 0
+	fi
+	v=${v#*'"bootstrapPassword":"'}
+	password=$(printf '%s' "${v%%\"*}" | base64 -d | sed 's/[\\"]/\\&/g;s/\t/\\t/g')
+	for to in v1-public/login 'v3-public/localProviders/local?action=login'; do
+		if v=$(printf '{"type":"localProvider","username":"admin","password":"%s","responseType":"json","description":"powerstack verify"}' \
+			"$password" | admin_kubectl create -f - --raw "/api/v1/namespaces/${p%/*}/services/https:rancher:443/proxy/$to" 2>"$2.said"); then
+			case $v in
+			*'"token":"'*)
+				v=${v#*'"token":"'}
+				v=${v%%[!a-z0-9-]*}
+				[ -z "$v" ] || admin_kubectl delete --raw "/apis/management.cattle.io/v3/tokens/$v" >/dev/null 2>&1 || :
+				v=taken ;;
+			*) v='it answers without a token' ;;
+			esac
+			break
+		fi
+		v=$(tail -n 1 "$2.said")
+		case $v in
+		*NotFound*) ;;
+		*'You must be logged in'*) v='it is another one (status 401)' && break ;;
+		*) break ;;
+		esac
+	done
+	yes "$1" "${v:-no answer within 20 s}"
+}
+# A query for A records (RFC 1035, 4.1), in one datagram; the answer in hexadecimal digits, two a byte.
+# shellcheck disable=SC2016
+dns_get='exec 3<>"/dev/udp/$1/53"
+q="\\0\\1\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0"
+IFS=.
+for l in $2; do q=$q$(printf "\\\\%o" "${#l}")$l; done
+printf "$q\\0\\0\\1\\0\\1" | dd bs=512 2>/dev/null >&3
+dd bs=512 count=1 <&3 2>/dev/null | od -An -v -tx1 | tr -d " \n"'
+dns_one() { # QUESTION FILE
+	if ! v=$(k3s_get "$files" /api/v1/namespaces/kube-system/services/kube-dns 2>"$2.said"); then
+		v=$(tail -n 1 "$2.said")
+		unknown "$1" "${v:-the API server does not answer}"
+		return 0
+	fi
+	p=${v#*'"clusterIP":"'}
+	p=${p%%\"*}
+	v=$(timeout -k 1 6 bash --norc -euc "$dns_get" powerstack "$p" "${1#*:}" 2>/dev/null) || v=
+	case $v in
+	????????????????????????*) ;;
+	*) unknown "$1" "the cluster's DNS at $p does not answer"; return 0 ;;
+	esac
+	# the code is the low half of the fourth byte; an answer's address are the last four bytes
+	l=${v#???????}
+	l=${l%"${l#?}"}
+	case $l$v in
+	0????????????0000*) yes "$1" "rcode=0" ;;
+	0*)
+		v=${v#"${v%????????}"}
+		yes "$1" "address=$((0x${v%??????})).$(v=${v#??}; echo $((0x${v%????}))).$(v=${v#????}; echo $((0x${v%??}))).$((0x${v#??????}))" ;;
+	*) yes "$1" "rcode=$((0x$l))" ;;
+	esac
+}
+admin_kubectl() { timeout -k 1 20 /usr/local/bin/k3s kubectl --kubeconfig "$files" "$@"; }
 # What one curl cannot ask is asked by a process for each, all at once. They print longer answers than a pipe takes in one
 # piece, so each has a file; the folder is the only thing that is made here, and it goes.
 one() { # QUESTION FILE
@@ -388,6 +464,8 @@ one() { # QUESTION FILE
 	node:*) node_one "$1" ;;
 	kubelet:*) kubelet_one "$1" "$2" ;;
 	grafana:*) grafana_one "$1" "$2" ;;
+	rancher:*) rancher_one "$1" "$2" ;;
+	dns:*) dns_one "$1" "$2" ;;
 	*) api_one "$1" "$2" ;;
 	esac
 }
@@ -401,7 +479,7 @@ apis() {
 	for q; do
 		case $q in
 		node:*) p=${q#*:} p=${p%:*}/agent/kubelet.kubeconfig ;;
-		api:* | secret:* | grafana:*) p=$admin ;;
+		api:* | secret:* | grafana:* | rancher:* | dns:*) p=$admin ;;
 		kubelet:*) p=${q##*:} ;;
 		*) continue ;;
 		esac
@@ -886,16 +964,16 @@ look() {
 	for q; do
 		case $q in
 		host:* | addr:* | iface:* | node:* | file:* | text:* | dir:* | record:* | records:* | sysctl:* | unit:* | pkg:* | mount:* | fstab:*) ;;
-		api:* | secret:* | kubelet:* | grafana:* | free:* | exports:* | listen:* | firewall:* | clock:* | blk:*) ;;
+		api:* | secret:* | kubelet:* | grafana:* | rancher:* | dns:* | free:* | exports:* | listen:* | firewall:* | clock:* | blk:*) ;;
 		clock-offset:* | fstab-check:* | nfs-write:* | nfs-read:* | nfs-delete:* | statfs:* | nfsd:* | journal:* | reach:*) ;;
-		http:* | pressure:* | btrfs:* | zones:* | ps:*) ;;
+		http:* | overlay:* | pressure:* | btrfs:* | zones:* | ps:*) ;;
 		*) unknown "$q" 'no such kind' ;;
 		esac
 	done
 }
 # The API server's answers take as long as all the rest: they are asked for beside it.
 case " $*" in
-*' node:'* | *' api:'* | *' secret:'* | *' kubelet:'* | *' grafana:'*) apis "$@" | { look "$@" </dev/null; cat; } ;;
+*' node:'* | *' api:'* | *' secret:'* | *' kubelet:'* | *' grafana:'* | *' rancher:'* | *' dns:'*) apis "$@" | { look "$@" </dev/null; cat; } ;;
 *) look "$@" ;;
 esac
 yes probe complete

@@ -494,6 +494,7 @@ static enum verdict verdict_of(struct fake_net *net, const char *id, char *why, 
 /* X7 asks the rows of the releases, B4.6 the one of the admin, on the control node. */
 static const struct check *const release_checks[] = { &check_x7_rancher, &check_x7_monitoring, NULL };
 static const struct check *const login_checks[] = { &check_b4_6, NULL };
+static const struct check *const rancher_login_checks[] = { &check_b3_7, NULL };
 static enum verdict verdict_at_control(struct fake_net *net, const struct check *const *which, char *why, size_t size)
 {
 	struct verify_report report = { 0 };
@@ -557,6 +558,26 @@ Test(recipe_laws, verify_logs_in_to_grafana)
 	fake_set(ho1, "kube-secret", "monitoring/monitoring-grafana-admin", "another");
 	cr_assert_eq(verdict_at_control(net, login_checks, why, sizeof(why)), CHECK_FAIL);
 	cr_assert_not_null(strstr(why, "another content"), "%s", why);
+	fake_net_free(net);
+}
+
+Test(recipe_laws, verify_logs_in_to_rancher)
+{
+	struct fake_net *net = with_cluster(NULL);
+	struct fake_host *ho1 = fake_net_host(net, "ho1");
+	struct report report = { 0 };
+	struct err e = { 0 };
+	char why[600] = "", question[] = "rancher:cattle-system/bootstrap-secret";
+	const struct run_options o = { .open = fake_open, .open_ctx = net, .artifacts = artifacts, .parts = app_parts };
+	cr_assert_eq(provision_run(WALK_DEPLOY, inv, vault, &o, &report, &e), 0, "%s", e.msg);
+	report_clear(&report);
+	fake_set(ho1, "answer", question, "taken");
+	cr_assert_eq(verdict_at_control(net, rancher_login_checks, why, sizeof(why)), CHECK_PASS, "%s", why);
+	fake_set(ho1, "kube-secret", "cattle-system/bootstrap-secret", "another");
+	cr_assert_eq(verdict_at_control(net, rancher_login_checks, why, sizeof(why)), CHECK_FAIL);
+	cr_assert_not_null(strstr(why, "another content"), "%s", why);
+	fake_set(ho1, "answer", question, "over");
+	cr_assert_eq(verdict_at_control(net, rancher_login_checks, why, sizeof(why)), CHECK_PASS, "%s", why);
 	fake_net_free(net);
 }
 

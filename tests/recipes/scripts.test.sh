@@ -807,6 +807,145 @@ kill $server
 wait $server 2>/dev/null
 like "$(probe "grafana:mon/admin 127.0.0.1 $port" | head -1)" "^!grafana:mon/admin 127.0.0.1 $port=.*refused" 'a Grafana that is not there is told'
 like "$(probe "grafana:mon/none 127.0.0.1 $port" | head -1)" '^!grafana:mon/none .*NotFound' 'and a Secret that is not'
+
+# ---- the network of pods: a VXLAN between here and another world
+rm -f "$tmp/bin/ping"
+unshare -n sleep 600 &
+world=$!
+for _ in $(seq 100); do [ "$(readlink /proc/$world/ns/net)" = "$(readlink /proc/$$/ns/net)" ] || break; sleep 0.05; done
+there() { nsenter -t $world -n "$@"; }
+is "$(probe overlay:flannel.1 | head -1)" '-overlay:flannel.1' 'without flannel there is none'
+end() { # end LINK OWN OTHER OUR-PODS THEIR-PODS: one end of it, on the machine where it is run
+	ip link set lo up
+	ip addr add "$2/24" dev "$1"
+	ip link set "$1" up
+	ip link add flannel.1 type vxlan id 1 local "$2" remote "$3" dev "$1" dstport 8472
+	ip addr add "$4.0/32" dev flannel.1
+	ip link set flannel.1 up
+	ip route add "$5.0/24" via "$5.0" dev flannel.1 onlink
+}
+if ip link add name pods0 type veth peer name pods1 netns $world 2>/dev/null && end pods0 172.31.9.1 172.31.9.2 10.42.0 10.42.1; then
+	there sh -euc "$(sed -n '/^end() /,/^}/p' "$0")"'
+end pods1 172.31.9.2 172.31.9.1 10.42.1 10.42.0'
+	is "$(probe overlay:flannel.1)" '=overlay:flannel.1=mtu=1450
+local=172.31.9.1
+10.42.1.0/24=reached
+=probe=complete' 'a packet of full size comes through, by the device that has no pod yet'
+	there ip link add name cni0 type bridge 2>/dev/null && there ip addr add 10.42.1.1/24 dev cni0 && there ip link set cni0 up
+	like "$(probe overlay:flannel.1)" '^10.42.1.0/24=reached$' 'and by the bridge of its pods'
+	there ip link set pods1 mtu 1400
+	like "$(probe overlay:flannel.1)" '^10.42.1.0/24=lost$' 'one that is too long for the network between is told'
+	ip link del pods0
+else
+	skip 'no VXLAN or veth here' 'the network of pods'
+fi
+kill $world
+wait $world 2>/dev/null
+
+# ---- the cluster's DNS
+cat >/usr/local/bin/k3s <<'SHIM'
+#!/bin/sh
+case "$*" in *' get --raw /api/v1/namespaces/kube-system/services/kube-dns') ;; *) exit 9 ;; esac
+echo '{"kind":"Service","spec":{"clusterIP":"127.0.0.77","clusterIPs":["127.0.0.77"]}}'
+SHIM
+ip link set lo up
+cat >"$tmp/dns.py" <<'PY'
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.77", 53))
+print("ready", flush=True)
+while True:
+    q, who = s.recvfrom(512)
+    names, at = [], 12
+    while q[at]:
+        names.append(q[at + 1:at + 1 + q[at]].decode())
+        at += 1 + q[at]
+    name, kind = ".".join(names), q[at + 1:at + 5]
+    known = name == "kubernetes.default.svc.cluster.local" and kind == b"\0\1\0\1" and len(q) == at + 5
+    head = q[:2] + struct.pack(">HHHHH", 0x8180 if known or name == "empty" else 0x8183, 1, known, 0, 0)
+    s.sendto(head + q[12:] + (b"\xc0\x0c\0\1\0\1\0\0\0\5\0\4" + bytes([10, 43, 0, 1]) if known else b""), who)
+PY
+like "$(probe dns:a.b | head -1)" "^!dns:a.b=the cluster's DNS at 127.0.0.77 does not answer" 'a DNS that is not there is told'
+python3 "$tmp/dns.py" >"$tmp/dns.ready" &
+server=$!
+for _ in $(seq 200); do [ ! -s "$tmp/dns.ready" ] || break; sleep 0.05; done
+is "$(probe dns:kubernetes.default.svc.cluster.local | head -1)" '=dns:kubernetes.default.svc.cluster.local=address=10.43.0.1' 'a name is resolved'
+is "$(probe dns:other.default | head -1)" '=dns:other.default=rcode=3' 'one that is not there is told'
+is "$(probe dns:empty | head -1)" '=dns:empty=rcode=0' 'and one without an address'
+kill $server
+wait $server 2>/dev/null
+
+# ---- Rancher's login, by kubectl: the same, and what the login gives is taken back
+cat >/usr/local/bin/k3s <<'SHIM'
+#!/bin/sh
+printf '%s\n' "$*" >>/var/log/k3s.args
+proxy=/api/v1/namespaces/cattle-system/services/https:rancher:443/proxy
+case "$*" in
+*' get --raw /apis/management.cattle.io/v3/settings/first-login') cat /var/log/first-login ;;
+*' get --raw /api/v1/namespaces/cattle-system/secrets/first')
+	printf '{"data":{"bootstrapPassword":"%s"},"type":"Opaque"}\n' "$(printf 'pl"anted \\ p%%s' | base64 -w 0)" ;;
+*" create -f - --raw $proxy/v1-public/login")
+	cat >/var/log/login.in
+	[ ! -e /var/log/old ] || { echo 'Error from server (NotFound): the server could not find the requested resource' >&2; exit 1; }
+	[ ! -e /var/log/refused ] || { echo 'error: You must be logged in to the server (Unauthorized)' >&2; exit 1; }
+	cat /var/log/login.out ;;
+*" create -f - --raw $proxy/v3-public/localProviders/local?action=login") cat >/var/log/login.in; cat /var/log/login.out ;;
+*' delete --raw '*) ;;
+*) echo 'Error from server (NotFound): no' >&2; exit 1 ;;
+esac
+SHIM
+rancher() { probe rancher:cattle-system/first | head -1; }
+: >/var/log/k3s.args
+echo '{"baseType":"token","token":"token-ab1cd:geheim-8","type":"token"}' >/var/log/login.out
+is "$(rancher)" '=rancher:cattle-system/first=taken' "Rancher's first password is tried"
+is "$(python3 -c 'import json; d = json.load(open("/var/log/login.in")); print(d["type"], d["username"], d["password"], d["responseType"])')" \
+	'localProvider admin pl"anted \ p%s json' 'as it is in the Secret'
+like "$(cat /var/log/k3s.args)" ' delete --raw /apis/management.cattle.io/v3/tokens/token-ab1cd$' 'the session is taken back'
+is "$(grep -cE 'geheim|anted' /var/log/k3s.args)" 0 'and no process has the password or the session as an argument'
+touch /var/log/old
+is "$(rancher) $(tail -n 2 /var/log/k3s.args | grep -o 'localProviders')" '=rancher:cattle-system/first=taken localProviders' 'an older Rancher is asked its own way'
+rm /var/log/old
+touch /var/log/refused
+: >/var/log/k3s.args
+is "$(rancher)" '=rancher:cattle-system/first=it is another one (status 401)' 'what it says against the password is told'
+is "$(grep -c ' create ' /var/log/k3s.args)" 1 'and it is tried once'
+rm /var/log/refused
+echo '<html>' >/var/log/login.out
+is "$(rancher)" '=rancher:cattle-system/first=it answers without a token' 'an answer of somebody else is none'
+echo '{"kind":"Setting","default":"true","value":"false"}' >/var/log/first-login
+: >/var/log/k3s.args
+is "$(rancher) $(grep -c ' create ' /var/log/k3s.args)" '=rancher:cattle-system/first=over 0' 'one whose admin has been set up is not asked'
+rm /var/log/first-login
+is "$(probe rancher:cattle-system/none | head -1)" '!rancher:cattle-system/none=Error from server (NotFound): no' 'a Secret that is not there is told'
+
+# ---- Rancher's log: what is no mere information
+cat >/usr/local/bin/k3s <<'SHIM'
+#!/bin/sh
+case "$*" in *' logs -n cattle-system -l app=rancher -c rancher --since=10m '*) ;; *) exit 9 ;; esac
+cat /var/log/rancher 2>/dev/null || { echo 'Error from server: etcd is ill' >&2; exit 1; }
+SHIM
+is "$(probe journal:rancher | head -1)" '!journal:rancher=Error from server: etcd is ill' 'a log that cannot be had is told'
+cat >/var/log/rancher <<'LOG'
+2026/01/05 20:00:00 [INFO] it has no [errors]
+2026/01/05 20:00:01 [ERROR] one
+time="2026-01-05T20:00:02Z" level=warning msg=two
+{"level":"error","msg":"three"}
+I0105 20:00:03.1 1 watch.go:1] an E0105 in the middle
+W0105 20:00:04.1 1 watch.go:1] four
+panic: five
+LOG
+is "$(probe journal:rancher)" '=journal:rancher=2026/01/05 20:00:01 [ERROR] one
+time="2026-01-05T20:00:02Z" level=warning msg=two
+{"level":"error","msg":"three"}
+W0105 20:00:04.1 1 watch.go:1] four
+panic: five
+=probe=complete' 'its lines above the level of information'
+: >/var/log/rancher
+is "$(probe journal:rancher | head -1)" '=journal:rancher=' 'a log without them is empty, not missing'
+rm -f /usr/local/bin/k3s
+is "$(probe journal:rancher rancher:cattle-system/first | sort)" '-journal:rancher
+-rancher:cattle-system/first
+=probe=complete' 'without K3s neither is there'
 cp "$tmp/k3s.kept" /usr/local/bin/k3s
 rm -rf /etc/rancher/k3s/k3s.yaml
 

@@ -67,13 +67,17 @@ struct answer_row {
 #define CLAIMS MONITORING "/persistentvolumeclaims"
 #define VOLUME(name, size, class, ns, claim, phase)                                                   \
 	"{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"capacity\":{\"storage\":\"" size "\"},\"storageClassName\":\"" class \
-	"\",\"claimRef\":{\"namespace\":\"" ns "\",\"name\":\"" claim "\"},\"nfs\":{}},\"status\":{\"phase\":\"" phase "\"}}"
-#define CLAIM(name, size, phase)                                                                      \
-	"{\"metadata\":{\"name\":\"" name "\"},\"spec\":{\"resources\":{\"requests\":{\"storage\":\"" size "\"}}},\"status\":{\"phase\":\"" \
+	"\",\"claimRef\":{\"namespace\":\"" ns "\",\"name\":\"" claim "\",\"uid\":\"of-" claim "\"},\"nfs\":{}},\"status\":{\"phase\":\"" \
+	phase "\"}}"
+#define CLAIM(name, size, phase) CLAIM_SINCE(name, size, phase, "2026-01-01T00:00:00Z")
+#define CLAIM_SINCE(name, size, phase, at)                                                            \
+	"{\"metadata\":{\"name\":\"" name "\",\"uid\":\"of-" name "\",\"creationTimestamp\":\"" at "\"},\"spec\":{\"resources\":{\"requests\":{\"storage\":\"" size "\"}}},\"status\":{\"phase\":\"" \
 	phase "\"}}"
 #define PINNED(node)                                                                                  \
 	"{\"metadata\":{\"name\":\"pvc-7\"},\"spec\":{\"claimRef\":{\"namespace\":\"shop\",\"name\":\"db\"},\"hostPath\":{},\"nodeAffinity\":{" \
 	"\"required\":{\"nodeSelectorTerms\":[{\"matchExpressions\":[{\"values\":[\"" node "\"]}]}]}}}}"
+#define RUNTIME PROXY "/api/v1/status/runtimeinfo"
+#define OLDEST PROXY "/api/v1/query?query=prometheus_tsdb_lowest_timestamp_seconds"
 #define CLASSES "api:/apis/storage.k8s.io/v1/storageclasses"
 #define CLASS(name, is)                                                                               \
 	"{\"metadata\":{\"name\":\"" name "\",\"annotations\":{\"storageclass.kubernetes.io/is-default-class\":\"" is "\"}}}"
@@ -93,6 +97,8 @@ struct answer_row {
 #define REDFISH "powerstack_exporter_source_up{source=\"redfish\"} "
 #define JOULES(component, source) "kepler_node_" component "_joules_total{package=\"0\",instance=\"c\",mode=\"idle\",source=\"" source "\"} 1\n"
 
+#define ELEVEN(line) line line line line line line line line line line line
+
 static const struct answer_row well[] = {
 	{ "cert:https://160.85.30.104:6443/", "4102444800" },
 	{ "cert:https://rancher.local/ 160.85.30.104", "4102444800" },
@@ -104,6 +110,9 @@ static const struct answer_row well[] = {
 	{ PING, "200\npong" },
 	{ ROOT, "200\n<html>" },
 	{ CLUSTER, LOCAL("True") },
+	{ "rancher:cattle-system/bootstrap-secret", "over" },
+	{ "journal:rancher", "2026/01/05 20:00:00 [WARNING] slow\n2026/01/05 20:00:00 [ERROR] error syncing 'x', requeuing\n"
+			     "E0105 20:00:00.1 1 watch.go:1] once" },
 	{ MONITORING, NS("mon", "Active") },
 	{ MONITORING "/pods", LIST(POD("a", RUNS, "ReplicaSet") "," POD("b", "\"phase\":\"Succeeded\"", "Job")) },
 	{ SERVICES, LIST(SERVICE(PROMETHEUS, "NodePort", "9090", "30002") "," SERVICE("monitoring-grafana", "NodePort", "80", "30003")
@@ -119,6 +128,8 @@ static const struct answer_row well[] = {
 			VOLUME("pv-prometheus", "53687091200", "local-nfs", "mon", "pvc-p", "Bound") ","
 			VOLUME("pv-alertmanager", "5Gi", "local-nfs", "mon", "pvc-a", "Bound") "," PINNED("c")) },
 	{ CLAIMS, LIST(CLAIM("pvc-grafana", "10Gi", "Bound") "," CLAIM("pvc-p", "50Gi", "Bound") "," CLAIM("pvc-a", "5Gi", "Bound")) },
+	{ RUNTIME, "{\"data\":{\"startTime\":\"2026-01-02T00:00:00Z\"}}" },
+	{ OLDEST, RESULT("{\"metric\":{},\"value\":[1,\"1767225600\"]}") },	/* a day before */
 	{ CLASSES, LIST(CLASS("local-nfs", "true") "," CLASS("local-path", "false")) },
 	{ RULES, GROUP(RULE("one", "ok") "," RULE("two", "unknown")) },
 	{ ALERTS, TOLD(ALERT("Watchdog", "none", "firing") "," ALERT("InfoInhibitor", "info", "firing") ","
@@ -139,6 +150,8 @@ static const struct answer_row well[] = {
 	{ "reach:192.168.0.1 192.168.0.2", "ping" },
 	{ "reach:192.168.0.2 192.168.0.1", "ping" },
 	{ "tcp:160.85.30.104 6443", "open" },
+	{ "overlay:flannel.1", "mtu=1450\nlocal=192.168.0.1\n10.42.1.0/24=reached" },
+	{ "dns:kubernetes.default.svc.cluster.local", "address=10.43.0.1" },
 	{ "host:os", "kernel=6.1.0\narch=amd64\ncgroup=2" },
 	{ "node:/var/lib/rancher/k3s:c", "ready=True\nversion=v1.30.2+k3s1" },
 	{ "sysctl:kernel/perf_event_paranoid", "-1" },
@@ -375,6 +388,29 @@ Test(checks, each_fault_is_found_and_named)
 		{ &check_x4_k3s, { "cert:https://160.85.30.104:6443/", "1700000000" }, "days ago" },
 		{ &check_x4_k3s, { "cert:https://160.85.30.104:6443/", "!no answer" }, "no answer" },
 		{ &check_x4_rancher, { "cert:https://rancher.local/ 160.85.30.104", "@soon" }, "ends in 29 days (limit 30)" },
+		{ &check_x2_overlay, { "overlay:flannel.1", NULL }, "flannel.1 is not there" },
+		{ &check_x2_overlay, { "overlay:flannel.1", "mtu=1450\nlocal=160.85.30.104\n10.42.1.0/24=reached" },
+		  "goes by 160.85.30.104, not by internal_ip 192.168.0.1" },
+		{ &check_x2_overlay, { "overlay:flannel.1", "mtu=1450\nlocal=192.168.0.1\n10.42.1.0/24=lost" },
+		  "packets of 1450 bytes to the pods of 10.42.1.0/24 are lost" },
+		{ &check_x2_overlay, { "overlay:flannel.1", "mtu=1450\nlocal=192.168.0.1" }, "0 of 1 other nodes" },
+		{ &check_x2_dns, { "dns:kubernetes.default.svc.cluster.local", NULL }, "there is no K3s" },
+		{ &check_x2_dns, { "dns:kubernetes.default.svc.cluster.local", "!10.43.0.10 does not answer" }, "10.43.0.10 does not answer" },
+		{ &check_x2_dns, { "dns:kubernetes.default.svc.cluster.local", "rcode=3" }, "(code 3)" },
+		{ &check_b3_7, { "rancher:cattle-system/bootstrap-secret", NULL }, "there is no K3s" },
+		{ &check_b3_7, { "rancher:cattle-system/bootstrap-secret", "error: (Unauthorized)" }, "not take its first password: error: (Unauthorized)" },
+		{ &check_b3_7, { "rancher:cattle-system/bootstrap-secret", "!secrets \"bootstrap-secret\" not found" }, "not found" },
+		{ &check_b3_10, { "journal:rancher", NULL }, "there is no K3s" },
+		{ &check_b3_10, { "journal:rancher", "!no pod answers" }, "no pod answers" },
+		{ &check_b3_10, { "journal:rancher", "2026/01/05 20:00:00 [INFO] on\n2026/01/05 20:00:00 [FATAL] 20 failed" }, "ended in the last ten minutes: 2026/01/05 20:00:00 [FATAL]" },
+		{ &check_b3_10, { "journal:rancher", "F0105 20:00:00.1 1 main.go:1] lost" }, "lost" },
+		{ &check_b3_10, { "journal:rancher", "{\"level\":\"panic\",\"msg\":\"of it\"}" }, "of it" },
+		{ &check_b3_10, { "journal:rancher", ELEVEN("t [ERROR] etcd is ill\n") }, "11 errors in ten minutes, the last: t [ERROR] etcd is ill" },
+		{ &check_b3_10, { "journal:rancher", ELEVEN("level=error msg=\"of one\"\n") }, "11 errors" },
+		{ &check_b3_10, { "journal:rancher", ELEVEN("{\"level\":\"error\"}\n") }, "11 errors" },
+		{ &check_b3_10, { "journal:rancher", ELEVEN("E0105 20:00:00.1 1 watch.go:1] no\n") }, "11 errors" },
+		{ &check_b3_10, { "journal:rancher", ELEVEN(ELEVEN("[ERROR] x, requeuing\n")) ELEVEN(ELEVEN("[ERROR] context canceled\n")) },
+		  "242 things were tried again" },
 		{ &check_b3_8, { CLUSTER, NULL }, "not served" },
 		{ &check_b3_9, { CLUSTER, LOCAL("False") }, "not Connected: so it is" },
 		{ &check_b3_9, { CLUSTER, "{\"status\":{}}" }, "not Ready: nothing is known" },
@@ -404,6 +440,14 @@ Test(checks, each_fault_is_found_and_named)
 		{ &check_b4_8, { VOLUMES, LIST(VOLUME("pv-prometheus", "20Gi", "local-nfs", "mon", "pvc-p", "Bound")) }, "20480 MiB" },
 		{ &check_b4_8, { VOLUMES, LIST(VOLUME("pv-prometheus", "50Gi", "local-nfs", "shop", "pvc-p", "Bound")) }, "not bound to it" },
 		{ &check_b4_8, { CLAIMS, LIST(CLAIM("pvc-p", "50Gi", "Lost")) }, "not bound to it" },
+		{ &check_b4_9, { VOLUMES, LIST("") }, "'pv-alertmanager' does not belong to the claim that is there now" },
+		{ &check_b4_9, { VOLUMES, LIST(VOLUME("pv-alertmanager", "5Gi", "local-nfs", "mon", "pvc-grafana", "Bound") ","
+					       VOLUME("pv-grafana", "10Gi", "local-nfs", "mon", "pvc-old", "Bound")) },
+		  "'pv-grafana' does not belong" },
+		{ &check_b4_9, { RUNTIME, "{}" }, "does not say when it was started" },
+		{ &check_b4_9, { OLDEST, RESULT("") }, "no sample of its oldest time" },
+		{ &check_b4_9, { OLDEST, RESULT("{\"value\":[1,\"9.223372036854776e+15\"]}") }, "no sample of its oldest time" },
+		{ &check_b4_9, { OLDEST, RESULT("{\"value\":[1,\"1767312010\"]}") }, "claimed 24.0 h before its last start, and nothing" },
 		{ &check_s6, { CLASSES, LIST(CLASS("local-path", "false")) }, "no storage class 'local-nfs'" },
 		{ &check_s6, { CLASSES, LIST(CLASS("local-nfs", "true") "," CLASS("local-path", "true")) }, "local-path is a default" },
 		{ &check_x6, { CLASSES, LIST(CLASS("local-nfs", "true") "," CLASS("fast", "true")) }, "2 default storage classes: local-nfs, fast" },
@@ -474,6 +518,13 @@ Test(checks, what_a_machine_does_not_have_is_skipped)
 	cr_assert_eq(check_s2.judge(&check_s2, &v, why, sizeof(why)), CHECK_SKIP, "%s", why);
 	cr_assert_not_null(strstr(why, "no BMC_ip"), "%s", why);
 	struct host unknown = hosts[0];
+	const struct answer_row first[] = {
+		{ OLDEST, RESULT("{\"value\":[1,\"1767312010\"]}") },
+		{ CLAIMS, LIST(CLAIM("pvc-grafana", "10Gi", "Bound") "," CLAIM_SINCE("pvc-p", "50Gi", "Bound", "2026-01-01T23:30:00Z") ","
+			       CLAIM("pvc-a", "5Gi", "Bound")) },
+	};
+	cr_assert_eq(judge(&check_b4_9, first, 2, NULL, why, sizeof(why)), CHECK_SKIP, "%s", why);
+	cr_assert_not_null(strstr(why, "since its first sample"), "%s", why);
 	unknown.bmc_password.entry = NULL;
 	v.host = &unknown;
 	cr_assert_eq(check_s2.judge(&check_s2, &v, why, sizeof(why)), CHECK_SKIP, "%s", why);
