@@ -19,13 +19,9 @@ while [ $# -gt 0 ]; do
 	esac
 	shift 3
 done
-# What a webhook or the API's own start is in the way of may pass.
 while ! v=$(printf '%s\n' "$manifest" | k apply --server-side --force-conflicts --field-manager=powerstack -f - 2>&1); do
 	v=$(last "$v")
-	case $v in
-	*'failed calling webhook'* | *'connection refused'* | *'etcdserver'* | *'InternalError'* | *'ServiceUnavailable'* | *timeout*) left || fail "$v" ;;
-	*) fail "$v" ;;
-	esac
+	may_pass "$v" && left || fail "$v"
 	tell "$v"
 	sleep 2
 done

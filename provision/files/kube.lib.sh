@@ -24,6 +24,14 @@ await_api() {
 	done
 }
 
+# may_pass TEXT: what a webhook, or an API server that starts or has much to do, is in the way of
+may_pass() {
+	case $1 in
+	*'failed calling webhook'* | *'connection refused'* | *etcdserver* | *InternalError* | *ServiceUnavailable* | *[Tt]imeout*) ;;
+	*) return 1 ;;
+	esac
+}
+
 # gone RESOURCE NAMESPACE NAME: waits until there is no such object any more, and says what it waits for.
 gone() {
 	while :; do
@@ -48,9 +56,13 @@ gone() {
 
 # remove RESOURCE NAMESPACE NAME: deletes it; no such object or no such kind is as good.
 remove() {
-	v=$(k delete "$1" ${2:+-n "$2"} "$3" --ignore-not-found --wait=false 2>&1) && return 0
-	case $v in *"the server doesn't have a resource type"*) return 0 ;; esac
-	fail "cannot delete $1 $3: $(last "$v")"
+	while ! v=$(k delete "$1" ${2:+-n "$2"} "$3" --ignore-not-found --wait=false 2>&1); do
+		case $v in *"the server doesn't have a resource type"*) return 0 ;; esac
+		v=$(last "$v")
+		may_pass "$v" && left || fail "cannot delete $1 $3: $v"
+		tell "$1 $3: $v"
+		sleep 2
+	done
 }
 
 # unhook PATTERN: removes the webhooks that are served from a namespace like that (a regular expression)
