@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""login.py CERTIFICATE PASSWORD ADDRESS PORT: Rancher's local login of before 2.13, with CERTIFICATE.crt and .key."""
+import http.server
+import json
+import ssl
+import sys
+
+CERTIFICATE, PASSWORD, ADDRESS, PORT = sys.argv[1:]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def body(self):
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        data = b""
+        while n := int(self.rfile.readline(), 16):
+            data += self.rfile.read(n)
+            self.rfile.readline()
+        self.rfile.readline()
+        return data
+
+    def do_POST(self):
+        body = json.loads(self.body() or b"{}")
+        if self.path != "/v3-public/localProviders/local?action=login":
+            status, answer = 404, {"type": "error", "status": 404, "code": "NotFound"}
+        elif body.get("username") != "admin" or body.get("password") != PASSWORD:
+            status, answer = 401, {"type": "error", "status": 401, "code": "Unauthorized"}
+        else:
+            status, answer = 201, {"type": "token", "id": "token-abcde", "token": "token-abcde:geheim"}
+        data = json.dumps(answer, separators=(",", ":")).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(CERTIFICATE + ".crt", CERTIFICATE + ".key")
+server = http.server.ThreadingHTTPServer((ADDRESS, int(PORT)), Handler)
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print("ready", flush=True)
+server.serve_forever()
