@@ -358,6 +358,10 @@ is "$rc $(changed)" "0 " "a second destroy does nothing"
 kc create namespace monitoring >/dev/null
 stuck monitoring
 kc delete namespace monitoring --wait=false >/dev/null
+for _ in $(seq 600); do # its controller looks at it first
+	[[ "$(kc get namespace monitoring -o jsonpath='{.status.conditions[*].message}')" != *nobody* ]] || break
+	sleep 0.1
+done
 on_node sh provision/files/kube-put.sh 3 namespace '' monitoring \
 	<<<'{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"monitoring"}}'
 is "$rc" 1 "a namespace that does not go is waited for no longer than the limit"
