@@ -152,13 +152,13 @@ unit
 race_all
 if [ $build_failed = 0 ]; then
 	for s in $(find tests -name '*.test.sh' ! -path 'tests/lab/*' | sort); do
-		suite "$s" 300
+		suite "$s" 600
 	done
 	# The lab last and alone: emulated machines beside fuzz targets are several times slower.
 	fuzz_all
 	await_cluster_build
 	for s in tests/lab/*.test.sh; do
-		[ -e "$s" ] && suite "$s" 3000
+		[ -e "$s" ] && suite "$s" 6000
 	done
 else
 	fuzz_all
