@@ -5,9 +5,10 @@
 # at once when the unit starts again and again.
 set -eu
 . provision/files/own.lib.sh
+. provision/files/wait.lib.sh
 . provision/files/node.lib.sh
-unit=$1 data=$2 node=$3 version=$4 limit=$5
-last='nothing was heard of it' told=
+unit=$1 data=$2 node=$3 version=$4
+why='nothing was heard of it'
 prop() { systemctl show -p "$1" --value -- "$unit"; }
 quit() {
 	log=$(journalctl -q -u "$unit" -n 5 --no-pager -o cat 2>/dev/null) || log=
@@ -16,36 +17,32 @@ quit() {
 	# shellcheck disable=SC2086
 	set -- "$1" $log
 	IFS=$old
-	why=$1
+	said=$1
 	shift
-	for l; do why="$why | $l"; done
-	fail "$why"
+	for l; do said="$said | $l"; done
+	fail "$said"
 }
 field() { # field NAME: of $v, into $f
 	f=$nl$v$nl
 	case $f in *"$nl$1="*) f=${f#*"$nl$1="} f=${f%%"$nl"*} ;; *) f= ;; esac
 }
-# by the clock: what is asked in between may take long itself
-until=$(($(date +%s) + limit))
+begin "$5"
 restarts=$(prop NRestarts)
 while :; do
 	now=$(prop NRestarts)
 	[ $((now - restarts)) -lt 3 ] || quit "unit '$unit' was started $((now - restarts)) times while its node was waited for"
 	if [ ! -f "$data/agent/kubelet.kubeconfig" ]; then
-		last='the node has not joined the cluster yet'
+		why='the node has not joined the cluster yet'
 	elif node_state "$data/agent/kubelet.kubeconfig" "$node"; then
 		field version
 		is=$f
 		field ready
 		if [ "$f" = True ] && [ "$is" = "$version" ]; then exit 0; fi
-		if [ "$f" = True ]; then last="it is Ready, but runs $is"; else field why && last="it is not Ready: $f"; fi
+		if [ "$f" = True ]; then why="it is Ready, but runs $is"; else field why && why="it is not Ready: $f"; fi
 	else
-		last=${v##*"$nl"}
+		why=${v##*"$nl"}
 	fi
-	if [ "$last" != "$told" ]; then
-		echo "node '$node': $last"
-		told=$last
-	fi
-	[ "$(date +%s)" -lt "$until" ] || quit "node '$node' is not Ready with $version after $limit s: $last"
+	tell "node '$node': $why"
+	left || quit "node '$node' is not Ready with $version after $limit s: $why"
 	sleep 2
 done
