@@ -508,12 +508,6 @@ static void overlay_ask(const struct check *c, const struct view *v, struct prob
 	probe_ask(p, "overlay", VXLAN);
 }
 
-static bool other_backend(const struct inventory *inv)
-{
-	const char *args = inv->control->extra_server_args, *config = inv->server_config_yaml;
-	return (args && strstr(args, "flannel-backend")) || (config && strstr(config, "flannel-backend"));
-}
-
 static enum verdict overlay_judge(const struct check *c, const struct view *v, char *why, size_t size)
 {
 	(void)c;
@@ -522,7 +516,7 @@ static enum verdict overlay_judge(const struct check *c, const struct view *v, c
 	size_t reached = 0;
 	if (v->inv->nhosts == 1)
 		return check_says(CHECK_SKIP, why, size, "there is no other node");
-	if (other_backend(v->inv))
+	if (k3s_sets(v->inv, "flannel-backend", ""))
 		return check_says(CHECK_SKIP, why, size, "the inventory chooses flannel's backend: it may be no VXLAN");
 	const char *a = check_answer(v, "overlay", VXLAN, "is not there: pods have no network", &bad, why, size);
 	if (!a)

@@ -116,6 +116,8 @@ int kube_fact(const struct view *v, const char *path, struct json_object **ret, 
  * "" or as "the release ". */
 int kube_untold(const struct view *v, const char *kind, const char *name, const char *why, struct finding *ret,
 		struct err *e);
+/* Does the inventory's own text (extra_server_args, server_config_yaml) have that option of K3s' servers, and that value ("": any)? */
+bool k3s_sets(const struct inventory *inv, const char *option, const char *value);
 /* Is the component of K3s ("local-storage") switched off: "--disable traefik", "--disable=traefik" or a "disable" list in the
  * inventory's own text? */
 bool k3s_disables(const struct inventory *inv, const char *component);

@@ -43,11 +43,17 @@ int kube_fact(const struct view *v, const char *path, struct json_object **ret, 
 	return 0;
 }
 
-bool k3s_disables(const struct inventory *inv, const char *component)
+bool k3s_sets(const struct inventory *inv, const char *option, const char *value)
 {
 	const char *args = inv->control->extra_server_args, *config = inv->server_config_yaml;
-	return (args && strstr(args, "--disable") && strstr(args, component)) ||
-	       (config && strstr(config, "disable") && strstr(config, component));
+	char flag[64];
+	snprintf(flag, sizeof(flag), "--%s", option);
+	return (args && strstr(args, flag) && strstr(args, value)) || (config && strstr(config, option) && strstr(config, value));
+}
+
+bool k3s_disables(const struct inventory *inv, const char *component)
+{
+	return k3s_sets(inv, "disable", component);
 }
 
 int kube_untold(const struct view *v, const char *kind, const char *name, const char *why, struct finding *ret, struct err *e)
