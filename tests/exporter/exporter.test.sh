@@ -113,18 +113,18 @@ add intel-rapl:0 5000000
 add intel-rapl:1:0 1250001
 test_that 'five joules more on one socket are five joules more' becomes "$p0" 5
 test_that 'and to the microjoule on the other memory' becomes "$d1" 1.250001
-test_that 'what did not move did not move' is "$p1" 0
+test_that 'what did not move did not move' reads "$p1" 0
 echo 262143328800 >"$tmp/sys/class/powercap/intel-rapl:1/energy_uj"
 sleep 0.4
 before=$(value "$p1")
 echo 950 >"$tmp/sys/class/powercap/intel-rapl:1/energy_uj"
 test_that 'a step that nothing can draw is not counted' test "$before" = 0
 test_that 'a counter that passes its end goes on' becomes "$p1" 0.001
-test_that 'which source counts is told' is 'source_used{source="rapl-sysfs",component="package"}' 1
+test_that 'which source counts is told' reads 'source_used{source="rapl-sysfs",component="package"}' 1
 test_that 'the wrap is told' becomes 'meter_wraps_total{zone="package-1",source="rapl-sysfs"}' 1
 mv "$tmp/sys/class/powercap/intel-rapl:0" "$tmp/gone"
 test_that 'a meter that vanishes is told' becomes 'source_up{source="rapl-sysfs"}' 0
-test_that 'its joules stay' is "$p0" 5
+test_that 'its joules stay' reads "$p0" 5
 mv "$tmp/gone" "$tmp/sys/class/powercap/intel-rapl:0"
 add intel-rapl:0 1000000
 test_that 'and go on when it is back' becomes "$p0" 6
@@ -278,7 +278,7 @@ prompt() {
 	done
 }
 test_that 'a BMC that hangs delays no scrape' prompt
-test_that 'its silence is told' wait_for 15 is 'source_up{source="redfish"}' 0
+test_that 'its silence is told' wait_for 15 reads 'source_up{source="redfish"}' 0
 for bad in status=500 body=html body=cut body=big watts=null watts=-5 status=401; do
 	echo "$bad" >"$tmp/bmc"
 	: >"$tmp/seen"
@@ -296,7 +296,7 @@ held_still() {
 }
 test_that 'a BMC silent for long counts nothing' held_still
 echo 'watts="250.5"' >"$tmp/bmc"
-test_that 'and is taken up again when it answers' wait_for 15 is 'source_up{source="redfish"}' 1
+test_that 'and is taken up again when it answers' wait_for 15 reads 'source_up{source="redfish"}' 1
 small_memory() { at_least powerstack_exporter_resident_memory_bytes 1 && ! at_least powerstack_exporter_resident_memory_bytes 40000000; }
 test_that 'memory stayed bounded' small_memory
 no_secret() { ! grep -r geheim "$tmp/log" "/proc/$pid/cmdline" "/proc/$pid/environ"; }
@@ -306,7 +306,7 @@ kill -HUP $pid
 test_that 'a certificate of another authority is refused' wait_for 10 grep -q 'source failed.*certificate' "$tmp/log"
 configure '  password: geheim' '  insecure-skip-verify: true'
 kill -HUP $pid
-test_that 'unless told to take any' wait_for 10 is 'source_up{source="redfish"}' 1
+test_that 'unless told to take any' wait_for 10 reads 'source_up{source="redfish"}' 1
 stop
 test_that 'SIGTERM ends it with status 0 while peers are asked' test "$status" = 0
 done_testing

@@ -62,15 +62,28 @@ prometheus_on() {
 		--log.level error >"$tmp/prometheus.log" 2>&1 &
 	pids="$pids $!"
 }
+# scraped_by_prometheus: the exporter that was started last, each second; $scraped is that exporter
+scraped_by_prometheus() {
+	cat >"$tmp/prometheus.yml" <<YML
+global: {scrape_interval: 1s, scrape_timeout: 1s}
+scrape_configs:
+  - job_name: kepler-metrics
+    static_configs: [{targets: ["127.0.0.1:$port"]}]
+YML
+	prometheus_on "$tmp/prometheus.yml"
+	# shellcheck disable=SC2034 # for the suites
+	scraped=$pid
+}
 # value SERIES: of a fixed name with labels, from a fresh scrape; the sum if it is the beginning of several
 value() {
 	curl -sS -m 5 "$url/metrics" | grep -v '^#' | grep -F "$1" |
 		awk '{ s += $NF } END { if (NR) printf "%.12g\n", s }'
 }
-is() { [ "$(value "$1")" = "$2" ]; }
+# reads SERIES VALUE: that is its value
+reads() { [ "$(value "$1")" = "$2" ]; }
 at_least() { value "$1" | tee -a "$tmp/seen" | awk -v least="$2" 'BEGIN { r = 1 } { r = !($1 + 0 >= least) } END { exit r }'; }
 # becomes SERIES VALUE: within ten intervals and some
-becomes() { wait_for 5 is "$1" "$2" || { value "$1"; return 1; }; }
+becomes() { wait_for 5 reads "$1" "$2" || { value "$1"; return 1; }; }
 code() { curl -sS -m 5 -o "$tmp/body" -w '%{http_code} %{content_type}' "$@"; }
 answers() {
 	want=$1

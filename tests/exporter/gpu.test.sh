@@ -28,7 +28,7 @@ begin() {
 	unset LD_LIBRARY_PATH
 }
 helper_of() { pgrep -x -P "$pid" powerstack-gpu; }
-becomes() { wait_for 30 is "$1" "$2" || { value "$1"; return 1; }; } # rounds of readings are half a second apart
+becomes() { wait_for 30 reads "$1" "$2" || { value "$1"; return 1; }; } # rounds of readings are half a second apart
 node() { echo "kepler_node_gpu_joules_total{package=\"$1\""; }
 up() { echo "powerstack_exporter_source_$1{source=\"NVML\"}"; }
 blind() { echo "powerstack_exporter_gpu_unattributed{source=\"NVML\",gpu_id=\"$1\",reason=\"$2\"}"; }
@@ -89,7 +89,7 @@ energy 0 500
 energy 1 4000
 S
 test_that 'a counter that begins anew leaves an interval unknown' becomes 'powerstack_exporter_meter_unknown_intervals_total{zone="GPU-00000000-0000-0000-0000-000000000000",source="NVML"}' 1
-test_that 'takes nothing back' is "$(node 0)" 100.5
+test_that 'takes nothing back' reads "$(node 0)" 100.5
 says lib <<S
 count 2
 energy 0 1500
@@ -104,7 +104,7 @@ S
 test_that 'a GPU that is lost is said' logged 'source=NVML reason="GPU 0: GPU is lost"'
 test_that 'and the source is not whole' becomes "$(up up)" 0
 test_that 'while the other one counts' becomes "$(node 1)" 5
-test_that 'and the first keeps what it had' is "$(node 0)" 101.5
+test_that 'and the first keeps what it had' reads "$(node 0)" 101.5
 
 # ---- a helper that hangs, crashes, floods
 says lib <<S
@@ -122,7 +122,7 @@ energy 0 2500
 energy 1 6000
 S
 kill -9 "$(helper_of)"
-test_that 'one that was killed is started again' wait_for 20 is "$(up up)" 1
+test_that 'one that was killed is started again' wait_for 20 reads "$(up up)" 1
 test_that 'and what was drawn meanwhile is not lost' becomes "$(node 0)" 102.5
 says lib <<S
 count 2
@@ -137,7 +137,7 @@ count 2
 energy 0 4500
 energy 1 6000
 S
-test_that 'and comes back' wait_for 30 is "$(node 0)" 104.5
+test_that 'and comes back' wait_for 30 reads "$(node 0)" 104.5
 errors() { at_least "$(up errors_total)" 3; }
 test_that 'all of that was counted' errors
 helper=$(helper_of)
@@ -164,8 +164,8 @@ S
 begin old
 test_that 'an older one tells power, which becomes energy' wait_for 20 at_least "$(node 0)" 4
 test_that 'and that processes cannot be told apart' logged 'source=NVML.*lacks="processes of GPU 0 (its driver does not tell them)"'
-test_that 'which is why nobody has its energy' is "$(blind 0 driver)" 1
-test_that 'and it is not for being divided' is "$(blind 0 mig)" 0
+test_that 'which is why nobody has its energy' reads "$(blind 0 driver)" 1
+test_that 'and it is not for being divided' reads "$(blind 0 mig)" 0
 stop
 says lib <<S
 count 1
@@ -174,8 +174,8 @@ mig 0 3
 S
 begin lib
 test_that 'of a divided one neither' logged 'source=NVML.*lacks="processes of GPU 0 (it is divided: MIG)"'
-test_that 'which is said to be why' is "$(blind 0 mig)" 1
-test_that 'and into how many' is "$(instances 0)" 3
+test_that 'which is said to be why' reads "$(blind 0 mig)" 1
+test_that 'and into how many' reads "$(instances 0)" 3
 says lib <<S
 count 1
 energy 0 5
@@ -247,14 +247,7 @@ S
 	pids="$pids $!"
 	wait_for 10 test -s "$tmp/live/script"
 	begin live
-	cat >"$tmp/prometheus.yml" <<YML
-global: {scrape_interval: 1s, scrape_timeout: 1s}
-scrape_configs:
-  - job_name: kepler-metrics
-    static_configs: [{targets: ["127.0.0.1:$port"]}]
-YML
-	prometheus_on "$tmp/prometheus.yml"
-	scraped=$pid
+	scraped_by_prometheus
 
 	use() { # use MJ: what GPU 0 has drawn so far, for both of them, and GPU 1 for the second alone
 		says lib <<S
@@ -280,7 +273,7 @@ S
 	use 101000
 	test_that 'what GPUs drew goes to who kept them busy: three quarters of one' becomes "$(of 1)" 75
 	test_that 'a quarter of it, and all of the other' becomes "$(of 2)" 125
-	test_that 'and nothing to nobody' is 'kepler_container_gpu_joules_total{container_id="unattributed"' 0
+	test_that 'and nothing to nobody' reads 'kepler_container_gpu_joules_total{container_id="unattributed"' 0
 	adds_up() { curl -sS -m 5 "$url/metrics" >"$tmp/page" && /usr/bin/python3 $here/adds_up.py <"$tmp/page"; }
 	test_that 'it adds up to the node, to the microjoule' adds_up
 	# Utilisation: between two pages each has had the same rounds of readings.
@@ -334,12 +327,12 @@ S
 	}
 	divided 152000
 	test_that 'one that is divided is said to be' becomes "$(blind 0 mig)" 1
-	test_that 'and the other is not' is "$(blind 1 mig)" 0
+	test_that 'and the other is not' reads "$(blind 1 mig)" 0
 	had=$(value "$(of 1)") others=$(value 'kepler_container_gpu_joules_total{container_id="unattributed"')
 	divided 202000
 	test_that 'what it draws is nobody'\''s' \
 		becomes 'kepler_container_gpu_joules_total{container_id="unattributed"' "$(awk "BEGIN { print $others + 50 }")"
-	test_that 'also not of who holds memory of it' is "$(of 1)" "$had"
+	test_that 'also not of who holds memory of it' reads "$(of 1)" "$had"
 	unknown() { # its utilisation is not known; the other one's is
 		curl -sS -m 5 -o "$tmp/page" "$url/metrics" && [ -z "$(util 1 compute 0)$(util 2 compute 0)$(util 1 mem 0)" ] && [ -n "$(util 2 compute 1)" ]
 	}
@@ -359,7 +352,7 @@ S
 	use 101000
 	test_that 'a process has what it kept busy' becomes "$(process "$first")" 75
 	test_that 'on every GPU' becomes "$(process "$second")" 125
-	test_that 'and so has its container' is "$(of 2)" 125
+	test_that 'and so has its container' reads "$(of 2)" 125
 	test_that 'it adds up' adds_up
 	utilised() { at_least "kepler_process_gpu_compute_util_total{pid=\"$first\"" 0.1; }
 	test_that 'its utilisation is told' wait_for 20 utilised

@@ -34,14 +34,7 @@ move &
 pids="$pids $!"
 # ---- a real Prometheus, from here on beside the rest: its subqueries of minutes need two of them
 start "$tmp/scraped.log" --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root"
-cat >"$tmp/prometheus.yml" <<YML
-global: {scrape_interval: 1s, scrape_timeout: 1s}
-scrape_configs:
-  - job_name: kepler-metrics
-    static_configs: [{targets: ["127.0.0.1:$port"]}]
-YML
-prometheus_on "$tmp/prometheus.yml"
-scraped=$pid
+scraped_by_prometheus
 ask() { curl -sS -m 10 -G "http://127.0.0.1:$web/api/v1/query" --data-urlencode "query=$1"; }
 
 # ---- one more, which nobody scrapes but this
@@ -66,7 +59,7 @@ grows() {
 }
 test_that 'and both grow while it works' grows
 test_that 'what nothing measures is 0, and its source none' \
-	is "kepler_container_gpu_joules_total{container_id=\"$(id_of 1)\",pod_name=\"web-0\",container_name=\"app\",container_namespace=\"shop\",mode=\"dynamic\",source=\"none\"}" 0
+	reads "kepler_container_gpu_joules_total{container_id=\"$(id_of 1)\",pod_name=\"web-0\",container_name=\"app\",container_namespace=\"shop\",mode=\"dynamic\",source=\"none\"}" 0
 # whoever has no name is shown by the id alone, once it is clear that there is none
 burn 2
 test_that 'a container without any name is shown by its id' wait_for 30 at_least "$(pod 2 package_)" 0.5

@@ -47,6 +47,18 @@ python3 tests/helm/node.py "$work/api" ho1 192.168.0.104 >"$work/logs/node.log" 
 tests/helm/charts.sh "$work/mirror" "$clients/helm" || exit 1
 python3 tests/k3s/mirror.py "$work/mirror" >"$work/mirror.log" 2>&1 &
 kc() { "$clients/kubectl" --kubeconfig "$work/api/kubeconfig" "$@"; }
+kind_of() { # kind_of GROUP VERSION KIND PLURAL SCOPE: the API knows that kind of objects from now on
+	kc apply -f - >/dev/null <<EOF
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: $4.$1}
+spec:
+  group: $1
+  names: {kind: $3, listKind: $3List, plural: $4, singular: ${3,,}}
+  scope: $5
+  versions: [{name: $2, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
+EOF
+}
 
 # The node's files are its own; its processes and network are this world's.
 mount --make-rprivate /
@@ -388,16 +400,7 @@ is "$(ls -A /var/lib/powerstack 2>/dev/null)" "" "and no record"
 
 # ---- Rancher
 kc create namespace c-mine >/dev/null # of a user's, by a name like one of Rancher's
-kc apply -f - >/dev/null <<'EOF'
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: helmchartconfigs.helm.cattle.io}
-spec:
-  group: helm.cattle.io
-  names: {kind: HelmChartConfig, listKind: HelmChartConfigList, plural: helmchartconfigs, singular: helmchartconfig}
-  scope: Namespaced
-  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
-EOF
+kind_of helm.cattle.io v1 HelmChartConfig helmchartconfigs Namespaced
 before
 site 'rancher_hostname: rancher.example.org'
 head -c 2M /dev/zero >/var/lib/powerstack/filler 2>/dev/null
@@ -426,37 +429,11 @@ is "$rc $(changed)" "0 traefik release" "with TLS ended in front, Traefik is tol
 like "$(kc get helmchartconfigs -n kube-system traefik -o jsonpath='{.spec.valuesContent}')" 'trustedIPs: \["192.168.0.0/24"\]' "whom it may trust"
 
 # what Rancher makes by itself once it runs
-kc apply -f - >/dev/null <<'EOF'
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: clusters.management.cattle.io}
-spec:
-  group: management.cattle.io
-  names: {kind: Cluster, listKind: ClusterList, plural: clusters, singular: cluster}
-  scope: Cluster
-  versions: [{name: v3, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
----
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: bundles.fleet.cattle.io}
-spec:
-  group: fleet.cattle.io
-  names: {kind: Bundle, listKind: BundleList, plural: bundles, singular: bundle}
-  scope: Namespaced
-  versions: [{name: v1alpha1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
-EOF
+kind_of management.cattle.io v3 Cluster clusters Cluster
+kind_of fleet.cattle.io v1alpha1 Bundle bundles Namespaced
 # its login, behind the API server's proxy: every pod's address is this machine's
 ip route add local 10.42.0.0/16 dev lo
-kc apply -f - >/dev/null <<'EOF'
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: tokens.management.cattle.io}
-spec:
-  group: management.cattle.io
-  names: {kind: Token, listKind: TokenList, plural: tokens, singular: token}
-  scope: Cluster
-  versions: [{name: v3, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
-EOF
+kind_of management.cattle.io v3 Token tokens Cluster
 kc wait --for=condition=Established crd/tokens.management.cattle.io --timeout=60s >/dev/null
 login_tells() { # login_tells KNOWN: what verify says of Rancher's login where the password is that
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=rancher -keyout "$work/rancher.key" \
