@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # make campaign: the long fault campaigns on the lab's three machines. Every case starts from a known state,
 # breaks a run, and asks a plain re-run to converge: exit status 0, then a run with 0 changes. Prints
-# one line per case and, at the end, what did not converge. CAMPAIGN="kill-deploy cut faults" runs only those,
+# one line per case and, at the end, what did not converge. CAMPAIGN="kill cut faults" runs only those,
 # CAMPAIGN_PARTS="prereq disk nfs exporter" on those parts instead of all that the lab can deploy.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -95,25 +95,30 @@ if wanted chain; then
 	rc=$?
 	result $rc "destroy killed (SIGKILL) $n times, after every single change, the next run goes on each time"
 fi
-if wanted kill-deploy; then
-	for n in $(seq 1 "$changes"); do
-		bare
-		if interrupted "$n" KILL deploy "${parts[@]}"; then
-			converge deploy "${parts[@]}"
-			result $? "deploy killed (SIGKILL) after change $n of $changes, re-run converges"
-		fi
+# kill_at N VERB...: a run killed after its N-th change, and gone through again; 1 when it ended before that
+kill_at() {
+	local n=$1 killed=0 rc
+	shift
+	! interrupted "$n" KILL "$@" || killed=1
+	converge "$@"
+	rc=$?
+	[ $killed$rc = 00 ] || result $rc "$1 killed (SIGKILL) after change $n, re-run converges"
+	[ $killed = 1 ]
+}
+# From bare machines with an empty disk to all of it, and back to that, for each n: both ways are killed after their
+# n-th change. The disk is wiped on the way back, so each row is met in each round.
+kill_each() {
+	local n=0 met=1 back=(destroy --yes)
+	case " ${parts[*]} " in *' disk '*) back+=(--wipe-disk --disk-serial PSDATA0001) ;; esac
+	while [ $met = 1 ]; do
+		n=$((n + 1)) met=0
+		! kill_at $n deploy "${parts[@]}" || met=1
+		! kill_at $n "${back[@]}" "${parts[@]}" || met=1
 	done
-fi
-if wanted kill-destroy; then
-	for n in $(seq 1 "$changes"); do
-		deployed
-		if interrupted "$n" KILL destroy --yes "${parts[@]}"; then
-			converge destroy --yes "${parts[@]}"
-			result $? "destroy killed (SIGKILL) after change $n, re-run converges"
-		else
-			break
-		fi
-	done
+}
+if wanted kill; then
+	bare
+	kill_each
 fi
 if wanted interrupt; then
 	for n in 2 7; do
