@@ -13,7 +13,6 @@ trap '' HUP PIPE
 # Until the kernel and /dev know the new partition.
 settle() {
 	partx -u -- "$b_dev" 2>/dev/null || :
-	udevadm settle --timeout=15 2>/dev/null || :
 	t=0
 	until guard "$@" && [ -n "$b_part" ] && [ -b "$b_part" ]; do
 		[ $t -lt 15 ] || fail "the kernel does not show the partition of $b_dev: run this again"

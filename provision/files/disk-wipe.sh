@@ -30,7 +30,6 @@ ours | part) ;;
 esac
 if [ -z "$b_part" ]; then
 	partx -u -- "$b_dev" 2>/dev/null || :
-	udevadm settle --timeout=15 2>/dev/null || :
 	guard "$@"
 	[ -n "$b_part" ] || fail "the kernel does not show the partition of $b_dev: nothing was wiped"
 fi
@@ -38,8 +37,9 @@ blk_uses "${b_part#/dev/}" "$b_psys"
 [ "$b_used" = no ] || fail "$b_dev is in use: $b_found: nothing was wiped"
 # the file system first: what is cut off here is our empty partition, which a re-run wipes
 out=$(wipefs -q -a -- "$b_part" 2>&1) || fail "wipefs failed on $b_part: $out"
-udevadm settle --timeout=15 2>/dev/null || :
 out=$(wipefs -q -a -- "$b_dev" 2>&1) || fail "wipefs failed on $b_dev: $out"
 partx -d -- "$b_dev" 2>/dev/null || :
 blockdev --rereadpt "$b_dev" 2>/dev/null || :
+# while the disk is locked, udev holds its events back, and settle would wait for nothing
+exec 9<&-
 udevadm settle --timeout=15 2>/dev/null || :
