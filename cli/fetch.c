@@ -46,8 +46,9 @@ static void describe(const struct fetched *row, struct buf *out)
 		if (row->received != size)
 			buf_addf(out, " (%s of them now)", text_bytes(b, row->received));
 		return;
+	case FROM_INVENTORY:
 	case FROM_AIRGAP_DIR:
-		buf_addf(out, "%s copied from airgap_dir and verified", text_bytes(a, size));
+		buf_addf(out, "%s copied from %s and verified", text_bytes(a, size), artifact_from_name(row->from));
 		return;
 	case FROM_CACHE:
 		buf_addf(out, "%s in the cache, verified", text_bytes(a, size));

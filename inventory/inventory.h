@@ -91,8 +91,8 @@ struct inventory {
 	const char *k3s_server_location, *cluster_cidr, *service_cidr, *airgap_dir;
 	const char *artifact_mirror;
 	const char *server_config_yaml, *agent_config_yaml, *registries_config_yaml;
-	const char *const *extra_manifests;
-	size_t nextra_manifests;
+	const char *const *extra_manifests, *const *image_archives;
+	size_t nextra_manifests, nimage_archives;
 	const struct keyval *extra_service_envs;
 	size_t nextra_service_envs;
 	unsigned api_port;

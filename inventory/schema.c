@@ -248,6 +248,10 @@ const struct field schema[] = {
 	{ "airgap_dir", CLUSTER(airgap_dir), .type = T_LOCAL, .example = "airgap",
 	  .help = "folder on this machine with K3s' binary and images, for sites without "
 		  "internet: looked into before anything is downloaded" },
+	{ "image_archives", CLUSTER_LIST(image_archives), .type = T_LOCALS,
+	  .example = "[ images/monitoring.tar.zst ]",
+	  .help = "files on this machine with container images, as docker save and skopeo write them (.tar, "
+		  ".tar.gz, .tar.zst): every node's containerd takes them, so that no registry is needed" },
 	{ "artifact_mirror", CLUSTER(artifact_mirror), .type = T_URL,
 	  .example = "https://mirror.example.org/powerstack",
 	  .help = "stands in for upstream: https://HOST/PATH is fetched from "

@@ -1027,6 +1027,58 @@ static void mirror_is_a_folder(const struct checked *c)
 			   c->inv->artifact_mirror);
 }
 
+static const char *file_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+/* A name that powerstack.lock takes, and a folder. */
+static bool is_file_name(const char *s)
+{
+	size_t len = strlen(s);
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)s[i]) && !strchr("._+-", s[i]))
+			return false;
+	return len <= 128 && *s != '.' && *s != '-';
+}
+
+/* What both K3s, which reads its folder of images when it starts, and containerd's own import unpack. */
+static bool is_image_archive(const char *name)
+{
+	static const char *const ends[] = { ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst" };
+	size_t len = strlen(name);
+	for (size_t i = 0; i < COUNT(ends); i++)
+		if (len > strlen(ends[i]) && strcmp(name + len - strlen(ends[i]), ends[i]) == 0)
+			return true;
+	return false;
+}
+
+static void archives_can_stand_together(const struct checked *c)
+{
+	static const char k3s[] = "k3s-airgap-images-";
+	const char *const *v = c->inv->image_archives;
+	for (size_t i = 0; i < c->inv->nimage_archives; i++) {
+		const char *name = file_of(v[i]);
+		size_t twin = 0;
+		while (strcmp(file_of(v[twin]), name) != 0)
+			twin++;
+		if (!is_image_archive(name))
+			problem_at(c->p, at(c, NULL, "image_archives"),
+				   "image_archives: '%.120s' ends in none of .tar, .tar.gz, .tgz, .tar.zst and .tzst", v[i]);
+		else if (!is_file_name(name))
+			problem_at(c->p, at(c, NULL, "image_archives"),
+				   "image_archives: '%.120s' needs a name of letters, digits, '.', '_', '+' and '-'", v[i]);
+		else if (strncmp(name, k3s, sizeof(k3s) - 1) == 0)
+			problem_at(c->p, at(c, NULL, "image_archives"),
+				   "image_archives: '%.120s' has the name of the archive that K3s' release brings by itself", v[i]);
+		else if (twin < i)
+			problem_at(c->p, at(c, NULL, "image_archives"),
+				   "image_archives: '%.120s' has the same name as '%.120s', and they stand in one folder on the nodes",
+				   v[i], v[twin]);
+	}
+}
+
 /* ---- all of them */
 
 struct rule {
@@ -1067,6 +1119,7 @@ static const struct rule rules[] = {
 	{ "K3s' options do not contradict a key, and hold no secret", k3s_options_agree },
 	{ "an external database is named", database_is_named },
 	{ "artifact_mirror is the address of a folder, without query", mirror_is_a_folder },
+	{ "archives of images are .tar, .tar.gz or .tar.zst, with names of their own", archives_can_stand_together },
 	{ "node labels are such that the kubelet may set them", labels_are_allowed },
 };
 

@@ -124,6 +124,33 @@ static int resolve(const struct release_file *f, const struct inventory *inv, co
 	return 0;
 }
 
+static void show_entry(struct entry *entry)
+{
+	entry->pub.what = entry->row->what;
+	entry->pub.arch = entry->row->arch;
+	entry->pub.name = entry->name;
+	entry->pub.version = entry->version;
+	entry->pub.url = entry->url;
+	entry->pub.sums_url = entry->sums_url;
+}
+
+static const char *file_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+static int fill_archive(struct entry *entry, const char *path, struct err *e)
+{
+	entry->row = &image_archive;
+	entry->local = path;
+	if (!(entry->name = strdup(file_of(path))) || !(entry->version = strdup(IMAGE_ARCHIVE_VERSION)) ||
+	    !(entry->url = strdup("")) || !(entry->sums = strdup("")) || !(entry->sums_url = strdup("")))
+		return err_set(e, ERR_MEMORY, "out of memory");
+	show_entry(entry);
+	return 0;
+}
+
 static int fill_entry(struct entry *entry, const struct release_file *f, const struct inventory *inv,
 		      struct err *e)
 {
@@ -140,12 +167,7 @@ static int fill_entry(struct entry *entry, const struct release_file *f, const s
 		r = url_of(f, inv, f->sums, &entry->sums_url, e);
 	if (r == 0 && !(entry->version = strdup(version)))
 		r = err_set(e, ERR_MEMORY, "out of memory");
-	entry->pub.what = f->what;
-	entry->pub.arch = f->arch;
-	entry->pub.name = entry->name;
-	entry->pub.version = entry->version;
-	entry->pub.url = entry->url;
-	entry->pub.sums_url = entry->sums_url;
+	show_entry(entry);
 	return r;
 }
 
@@ -196,14 +218,18 @@ static int open_all(struct artifacts *a, struct err *e)
 		r = cache_dir(a->o.cache_dir, &a->cache, e);
 	if (r == 0)
 		r = read_lock(a, e);
-	if (r == 0 && !(a->v = calloc(nrelease_files, sizeof(*a->v))))
+	const size_t n = nrelease_files + a->inv->nimage_archives;
+	if (r == 0 && !(a->v = calloc(n, sizeof(*a->v))))
 		r = err_set(e, ERR_MEMORY, "out of memory");
-	for (size_t i = 0; r == 0 && i < nrelease_files; i++) {
-		const struct release_file *f = &release_files[i];
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct release_file *f = i < nrelease_files ? &release_files[i] : &image_archive;
 		if (!is_wanted(a, f))
 			continue;
 		struct entry *entry = &a->v[a->n++];
-		r = fill_entry(entry, f, a->inv, e);
+		if (i < nrelease_files)
+			r = fill_entry(entry, f, a->inv, e);
+		else
+			r = fill_archive(entry, a->inv->image_archives[i - nrelease_files], e);
 		const struct pin *pin = r < 0 ? NULL : lockfile_find(&a->lock, entry->name, entry->version);
 		if (pin)
 			r = take_pin(entry, a->inv, pin, e);
@@ -287,6 +313,9 @@ static bool pin_is_current(const struct artifacts *a, const struct pin *pin)
 		    strcmp(name, pin->name) == 0 && strcmp(version, pin->version) == 0)
 			return true;
 	}
+	for (size_t i = 0; i < a->inv->nimage_archives; i++)
+		if (strcmp(file_of(a->inv->image_archives[i]), pin->name) == 0)
+			return strcmp(IMAGE_ARCHIVE_VERSION, pin->version) == 0;
 	return false;
 }
 

@@ -13,7 +13,8 @@
  *	artifacts_free(a);
  *
  * A source is looked at in this order: the cache, the inventory's airgap_dir, upstream (behind the
- * inventory's artifact_mirror when there is one).
+ * inventory's artifact_mirror when there is one). One of image_archives is looked for in the cache, then where the inventory
+ * says, then in airgap_dir.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -51,6 +52,11 @@ struct artifact_options {
 
 struct artifacts;
 
+/* What each of the inventory's image_archives is called, and what stands for its version: there may be several, so they
+ * are found by artifacts_at. */
+#define IMAGE_ARCHIVE "image-archive"
+#define IMAGE_ARCHIVE_VERSION "own"
+
 /* Reads the lock; what options and inv point to outlives ret. -ERR_CONFIG: the lock is unusable. */
 int artifacts_open(const struct inventory *inv, const struct artifact_options *o,
 		   struct artifacts **ret, struct err *e);
@@ -75,8 +81,8 @@ int artifact_open(struct artifacts *a, const struct artifact *art, artifact_prog
 		  void *ctx, int *ret_fd, struct err *e);
 
 /* Where artifacts_fetch found an artifact. */
-enum artifact_from { FROM_NOWHERE, FROM_CACHE, FROM_AIRGAP_DIR, FROM_UPSTREAM };
-/* "cache", "airgap_dir", "upstream", or "" */
+enum artifact_from { FROM_NOWHERE, FROM_CACHE, FROM_INVENTORY, FROM_AIRGAP_DIR, FROM_UPSTREAM };
+/* "cache", "image_archives", "airgap_dir", "upstream", or "" */
 const char *artifact_from_name(enum artifact_from f);
 struct fetched {
 	const struct artifact *artifact;

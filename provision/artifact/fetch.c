@@ -23,6 +23,7 @@
 static const char *const from_names[] = {
 	[FROM_NOWHERE] = "",
 	[FROM_CACHE] = "cache",
+	[FROM_INVENTORY] = "image_archives",
 	[FROM_AIRGAP_DIR] = "airgap_dir",
 	[FROM_UPSTREAM] = "upstream",
 };
@@ -120,7 +121,16 @@ int entry_cached(struct artifacts *a, struct entry *entry, artifact_progress *pr
 	return 0;
 }
 
-/* ---- airgap_dir */
+/* ---- files of this machine */
+
+/* -1 in *ret_fd when there is no such file. */
+static int open_local(const char *path, int *ret_fd, struct err *e)
+{
+	*ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (*ret_fd < 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_errno(e, ERR_FAILED, "cannot read '%s'", path);
+	return 0;
+}
 
 /* -1 in *ret_fd when there is no airgap_dir or it has no such file. */
 static int airgap_open(const struct artifacts *a, const char *name, char **ret_path, int *ret_fd, struct err *e)
@@ -132,10 +142,24 @@ static int airgap_open(const struct artifacts *a, const char *name, char **ret_p
 		*ret_path = NULL;
 		return err_set(e, ERR_MEMORY, "out of memory");
 	}
-	*ret_fd = open(*ret_path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (*ret_fd < 0 && errno != ENOENT && errno != ENOTDIR)
-		return err_errno(e, ERR_FAILED, "cannot read '%s'", *ret_path);
-	return 0;
+	return open_local(*ret_path, ret_fd, e);
+}
+
+/* The entry's own file: where the inventory names it, then in airgap_dir. -1 in *ret_fd when neither has it. */
+static int own_open(const struct artifacts *a, const struct entry *entry, char **ret_path, int *ret_fd,
+		    enum artifact_from *ret_from, struct err *e)
+{
+	*ret_fd = -1;
+	if (entry->local) {
+		int r = open_local(entry->local, ret_fd, e);
+		*ret_from = FROM_INVENTORY;
+		if (r == 0 && *ret_fd >= 0 && !(*ret_path = strdup(entry->local)))
+			r = err_set(e, ERR_MEMORY, "out of memory");
+		if (r < 0 || *ret_fd >= 0)
+			return r;
+	}
+	*ret_from = FROM_AIRGAP_DIR;
+	return airgap_open(a, entry->name, ret_path, ret_fd, e);
 }
 
 static int copy_in(const struct artifacts *a, int from, const char *path, struct part *p, const struct teller *t,
@@ -189,7 +213,7 @@ static int refuse(const struct artifacts *a, const struct entry *entry, const ch
 }
 
 /* Fills the part with bytes that have the entry's sum. */
-static int fill_from_airgap(struct artifacts *a, struct entry *entry, int from, const char *path, struct part *p,
+static int fill_from_local(struct artifacts *a, struct entry *entry, int from, const char *path, struct part *p,
 			    struct teller *t, struct err *e)
 {
 	char sum[65];
@@ -255,13 +279,17 @@ static int fill_part(struct artifacts *a, struct entry *entry, struct part *p, s
 		f->from = FROM_UPSTREAM;
 		return 0;
 	}
-	r = airgap_open(a, entry->name, &path, &from, e);
+	enum artifact_from whence = FROM_NOWHERE;
+	r = own_open(a, entry, &path, &from, &whence, e);
 	if (r < 0)
 		return r;
 	if (from >= 0) {
-		f->from = FROM_AIRGAP_DIR;
-		return fill_from_airgap(a, entry, from, path, p, t, e);
+		f->from = whence;
+		return fill_from_local(a, entry, from, path, p, t, e);
 	}
+	if (entry->local)
+		return err_set(e, ERR_FAILED, "'%s' is neither there nor in the cache '%s': put it there, or take it out of image_archives",
+			       entry->local, a->cache);
 	if (a->o.offline)
 		return err_set(e, ERR_FAILED, "'%s' (%s) is not in the cache '%s'", entry->name, entry->version,
 			       a->cache);
@@ -411,15 +439,42 @@ static int pin_own_sum(struct artifacts *a, struct entry *entry, struct err *e)
 {
 	AUTO_FREE char *path = NULL;
 	AUTO_CLOSE int fd = -1;
+	enum artifact_from whence;
+	struct stat st;
 	char sum[65];
-	int r = airgap_open(a, entry->name, &path, &fd, e);
+	int r = own_open(a, entry, &path, &fd, &whence, e);
 	if (r < 0 || fd < 0)
-		return r < 0 ? r : err_set(e, ERR_FAILED, "'%s' is gone", path);
+		return r < 0 ? r : err_set(e, ERR_FAILED, "there is no '%s'", path ? path : entry->local);
 	r = cache_sum(fd, path, a->o.cancel, NULL, NULL, sum, e);
 	if (r < 0)
 		return r;
-	note(a, "'%s' is pinned as it is: there is no '%s' beside it to check it with", path, entry->sums);
-	return entry_pin(a, entry, sum, 0, NULL, e);
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, ERR_FAILED, "cannot read '%s'", path);
+	if (entry->row->form != SUMS_OWN)
+		note(a, "'%s' is pinned as it is: there is no '%s' beside it to check it with", path, entry->sums);
+	return entry_pin(a, entry, sum, (uint64_t)st.st_size, NULL, e);
+}
+
+/* A file of the user's may be another one by now. It is read only when it can be: of another size than the pinned one, or
+ * younger than the lock. */
+static int check_own_sum(struct artifacts *a, struct entry *entry, struct err *e)
+{
+	AUTO_FREE char *path = NULL;
+	AUTO_CLOSE int fd = -1;
+	enum artifact_from whence;
+	struct stat st, lock;
+	char sum[65];
+	int r = own_open(a, entry, &path, &fd, &whence, e);
+	if (r < 0 || fd < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, ERR_FAILED, "cannot read '%s'", path);
+	if ((uint64_t)st.st_size == atomic_load(&entry->pub.size) && stat(a->lock_path, &lock) == 0 &&
+	    (st.st_mtim.tv_sec < lock.st_mtim.tv_sec ||
+	     (st.st_mtim.tv_sec == lock.st_mtim.tv_sec && st.st_mtim.tv_nsec < lock.st_mtim.tv_nsec)))
+		return 0;
+	r = cache_sum(fd, path, a->o.cancel, NULL, NULL, sum, e);
+	return r < 0 || strcmp(sum, entry->pub.sha256) == 0 ? r : refuse(a, entry, path, sum, e);
 }
 
 /* What the checksum file or index says of entry. */
@@ -457,21 +512,25 @@ static int pin_from(struct artifacts *a, const struct entry *first, const char *
 	return 0;
 }
 
+static int lock_entry(struct artifacts *a, struct entry *entry, struct err *e)
+{
+	const bool locked = entry->pub.sha256[0];
+	AUTO_FREE char *source = NULL;
+	AUTO_BUF struct buf text;
+	buf_init(&text, entry->row->form == SUMS_INDEX ? INDEX_BYTES : SUMS_BYTES);
+	if (entry->row->form == SUMS_OWN)
+		return locked ? check_own_sum(a, entry, e) : pin_own_sum(a, entry, e);
+	int r = locked ? 0 : read_sums(a, entry, &text, &source, e);
+	if (r < 0 || locked)
+		return r;
+	return source ? pin_from(a, entry, source, &text, e) : pin_own_sum(a, entry, e);
+}
+
 int artifacts_lock(struct artifacts *a, struct err *e)
 {
-	for (size_t i = 0; i < a->n; i++) {
-		struct entry *entry = &a->v[i];
-		AUTO_FREE char *source = NULL;
-		AUTO_BUF struct buf text;
-		buf_init(&text, entry->row->form == SUMS_INDEX ? INDEX_BYTES : SUMS_BYTES);
-		if (entry->pub.sha256[0])
-			continue;
-		int r = read_sums(a, entry, &text, &source, e);
-		if (r == 0)
-			r = source ? pin_from(a, entry, source, &text, e) : pin_own_sum(a, entry, e);
-		if (r < 0)
-			return err_wrap(e, "the sum of '%s'", entry->name);
-	}
+	for (size_t i = 0; i < a->n; i++)
+		if (lock_entry(a, &a->v[i], e) < 0)
+			return err_wrap(e, "the sum of '%s'", a->v[i].name);
 	return artifacts_write_lock(a, e);
 }
 

@@ -15,6 +15,7 @@ struct entry {
 	struct artifact pub;		/* first: a const struct artifact * is one of an entry */
 	const struct release_file *row;
 	char *name, *version, *url, *sums, *sums_url;	/* owned; sums: the checksum file's name */
+	const char *local;		/* where the inventory says that it is; NULL: it is of a release */
 	struct stat verified;		/* of the cached file when its sum was right; st_ino 0: not yet */
 };
 struct artifacts {

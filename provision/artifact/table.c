@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "inventory/inventory.h"
+#include "provision/artifact/artifact.h"
 
 /* https://docs.k3s.io/installation/airgap and the names that K3s' install.sh composes: the binary has a suffix but
  * for amd64, and images and checksums of armhf are called arm */
@@ -35,3 +36,5 @@ const struct release_file release_files[] = {
 	CHART("rancher", "rancher", rancher_version, rancher_repo_url),
 };
 const size_t nrelease_files = COUNT(release_files);
+
+const struct release_file image_archive = { .what = IMAGE_ARCHIVE, .arch = "", .part = "k3s", .roles = ROLE_ANY, .form = SUMS_OWN };

@@ -4,9 +4,9 @@
 /* Which files a release consists of. A row is all that is to be said of one. */
 #include <stddef.h>
 
-/* What tells a file's sum: a checksum file (sums.h), or the index of a chart repository, which also tells the file's
- * address (index.h). */
-enum sums_form { SUMS_LINES, SUMS_INDEX };
+/* What tells a file's sum: a checksum file (sums.h), the index of a chart repository, which also tells the file's
+ * address (index.h), or the file itself. */
+enum sums_form { SUMS_LINES, SUMS_INDEX, SUMS_OWN };
 
 struct release_file {
 	const char *what, *arch;	/* what recipes ask for; of a host with that arch. arch "": the same for all */
@@ -20,6 +20,8 @@ struct release_file {
 	size_t repo_at;			/* SUMS_INDEX: of the folder's URL in struct inventory, in base's place */
 };
 extern const struct release_file release_files[];
+/* What is true of each of the inventory's image_archives, which are no release's: neither address nor version. */
+extern const struct release_file image_archive;
 extern const size_t nrelease_files;
 
 #endif

@@ -35,6 +35,7 @@ wipe /etc/rancher/k3s /etc/rancher/node /run/k3s /run/flannel /var/lib/kubelet /
 rmdir -- /etc/rancher "${data%/*}" 2>/dev/null || :
 rm -f -- /usr/local/bin/k3s /usr/local/bin/k3s.previous
 rm -f -- /usr/local/bin/k3s-killall.sh /usr/local/bin/k3s-uninstall.sh /usr/local/bin/k3s-agent-uninstall.sh
+for f in "$state"/image/*; do forget "image/${f##*/}"; done
 forget k3s-release
 forget k3s-backup
 forget k3s

@@ -12,6 +12,7 @@
 #include "base/url.h"
 #include "provision/files.h"
 #include "provision/recipes/k3s_change.h"
+#include "provision/recipes/k3s_images.h"
 #include "provision/recipes/recipes.h"
 #include "provision/steps/steps.h"
 
@@ -579,6 +580,7 @@ enum row {
 	ROW_CLAIM,
 	ROW_RELEASE,
 	ROW_IMAGES,
+	ROW_ARCHIVES,
 	ROW_BACKUP,
 	ROW_BINARY,
 	ROW_LINKS,
@@ -621,6 +623,8 @@ static const struct step steps[NROWS] = {
 	[ROW_RELEASE] = { "release", "the wanted release may follow the one that is here", &k3s_release_ops, NULL,
 			  .no_undo = "the uninstall script, which destroy runs, removes the record" },
 	[ROW_IMAGES] = { "images", "the release's images are on the node", &artifact_ops, &images },
+	[ROW_ARCHIVES] = { "image-archives", "the inventory's images are on the node", &k3s_archives_ops, NULL, .when = k3s_has_archives,
+			   .no_undo = "the uninstall script, which destroy runs, removes them" },
 	[ROW_BACKUP] = { "backup", "datastore and token are saved before an upgrade", &k3s_backup_ops, NULL,
 			 .when = on_server,
 			 .no_undo = "the uninstall script, which destroy runs, removes the copies" },

@@ -6,8 +6,8 @@
  */
 #include "provision/steps/steps.h"
 
-/* Preconditions: the vault's token is one that K3s takes; the release's images find room. */
-extern const struct precondition k3s_token_fits, k3s_room;
+/* A precondition: the vault's token is one that K3s takes. */
+extern const struct precondition k3s_token_fits;
 
 /*
  * The wanted release may follow the one that is here, by what is installed and by what its node in the cluster says. An

@@ -179,6 +179,25 @@ static int record_sums(struct hand *h, const char *record, const char *archive, 
 	return step_script_in(h, "record-set", args, &text, false, 60, e);
 }
 
+static int send_file(struct hand *h, int fd, struct upload *u, struct err *e)
+{
+	u->in_fd = fd;
+	u->in_file = true;
+	u->remember = true;
+	u->flags = CMD_SUDO;
+	u->progress = h->progress;
+	u->progress_ctx = h->progress_ctx;
+	return session_upload(h->ssh, u, NULL, e);
+}
+
+int artifact_send(struct hand *h, const struct artifact *a, const char *path, unsigned mode, struct err *e)
+{
+	AUTO_CLOSE int fd = -1;
+	struct upload u = { .path = path, .mode = mode, .sha256 = a->sha256 };
+	int rc = artifact_open(h->view.artifacts, a, show_progress, h, &fd, e);
+	return rc < 0 ? rc : send_file(h, fd, &u, e);
+}
+
 static int artifact_apply(const struct step *s, struct hand *h, struct err *e)
 {
 	const struct artifact_arg *a = arg_of(s);
@@ -198,16 +217,10 @@ static int artifact_apply(const struct step *s, struct hand *h, struct err *e)
 	struct upload u = {
 		.path = artifact_path(a, &h->view, room),
 		.mode = a->mode,
-		.in_fd = fd,
-		.in_file = true,
 		.sha256 = a->member ? file : want->sha256,
-		.remember = true,
 		.keep_previous = a->keep_previous,
-		.flags = CMD_SUDO,
-		.progress = h->progress,
-		.progress_ctx = h->progress_ctx,
 	};
-	return session_upload(h->ssh, &u, NULL, e);
+	return send_file(h, fd, &u, e);
 }
 
 static int artifact_undo(const struct step *s, struct hand *h, struct err *e)

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "provision/artifact/artifact.h"
 #include "provision/engine/facts.h"
 #include "provision/engine/step.h"
 #include "provision/engine/tmpl.h"
@@ -124,6 +125,9 @@ struct artifact_arg {
 	bool keep_previous;		/* the file before this one stays beside it as PATH.previous */
 };
 extern const struct step_ops artifact_ops;
+/* Brings an artifact to path on the node, owner root: from the cache, fetched first when it is missing there. Shows how far it
+ * is. For rows that are more than one file. */
+int artifact_send(struct hand *h, const struct artifact *a, const char *path, unsigned mode, struct err *e);
 
 /* ---- the cluster in the operator's kubeconfig, from K3s' own on the control node. The row stands on the control node,
  * and its check looks into the file here: so that the two are one fact, and no key travels unless it changed. */

@@ -79,6 +79,13 @@ ho2" "$(kubectl --context powerstack get nodes --no-headers -o custom-columns=N:
 	life 'ho3 lost its node password' 'ho3 k3s-agent/node' ''
 	expect 3 "$(members | grep -c ' True ')" 'every node is Ready again'
 
+	# --- images of the user's, on a cluster that runs
+	tar -cf "$dir/own.tar" -C tests lab/lib.sh
+	sed -i 's/^\( *\)k3s_version:.*$/&\n\1image_archives: [ own.tar ]/' "$dir/inventory.yml"
+	life 'images of the user' 'ho1 k3s-control/image-archives
+ho2 k3s-agent/image-archives
+ho3 k3s-agent/image-archives' ''
+
 	# --- another token
 	head -c 32 /dev/urandom | base64 | tr -d '+/=\n' | run_ps "$dir" vault set token
 	life 'another token' "ho1 k3s-control/service

@@ -543,7 +543,8 @@ SCRIPT(file_read)
  * "token", which its datastore is sealed with. A node has "k3s" "version", "ip" and "password". */
 
 #define K3S_TOKEN "/etc/rancher/k3s/token"
-#define K3S_SERVER "/var/lib/rancher/k3s/server"
+#define K3S_DATA "/var/lib/rancher/k3s"
+#define K3S_SERVER K3S_DATA "/server"
 
 static struct fake_host *first_server(const struct fake_host *h)
 {
@@ -872,6 +873,17 @@ SCRIPT(k3s_release)
 	return 0;
 }
 
+/* k3s-import.sh: archive, its sum */
+SCRIPT(k3s_import)
+{
+	(void)out;
+	(void)err;
+	char name[300];
+	snprintf(name, sizeof(name), "image/%s", strrchr(c->argv[0], '/') + 1);
+	record(h, name, c->argv[1]);
+	return 0;
+}
+
 /* k3s-member.sh: how, node, release, force */
 SCRIPT(k3s_member)
 {
@@ -952,12 +964,15 @@ SCRIPT(k3s_uninstall)
 	if (fake_file_get(h, "/etc/rancher/k3s/k3s.yaml"))
 		fake_file_remove(h, "/etc/rancher/k3s/k3s.yaml");
 	for (size_t i = h->nfiles; i-- > 0;)
-		if (strncmp(h->files[i].path, K3S_SERVER "/", sizeof(K3S_SERVER)) == 0)
+		if (strncmp(h->files[i].path, K3S_DATA "/", sizeof(K3S_DATA)) == 0)
 			fake_file_remove(h, h->files[i].path);
 	fake_cluster_clear(h);
 	forget_all(h, "k3s");
 	forget_all(h, "member");
 	forget_all(h, "password");
+	for (size_t i = h->nfiles; i-- > 0;)
+		if (strncmp(h->files[i].path, STATE "image/", sizeof(STATE "image/") - 1) == 0)
+			fake_file_remove(h, h->files[i].path);
 	forget(h, "k3s-release");
 	forget(h, "k3s-backup");
 	forget(h, "k3s");
@@ -986,6 +1001,7 @@ const struct fake_script node_scripts[] = {
 	{ "k3s-wait", k3s_wait, false },
 	{ "k3s-uninstall", k3s_uninstall, false },
 	{ "k3s-release", k3s_release, false },
+	{ "k3s-import", k3s_import, false },
 	{ "k3s-member", k3s_member, false },
 	{ "k3s-backup", k3s_backup, false },
 	{ "k3s-token", k3s_token, false },

@@ -566,6 +566,49 @@ fetch_apps
 is "$rc" 1 "a version that the repository has not is an error"
 like "$err" "prometheus-community.github.io/helm-charts/index.yaml' has no version 88.5.4 of 'kube-prometheus-stack'" "naming the index"
 
+# ---- archives of images of the user's
+fresh
+site own "$url" amd64 "image_archives: [ apps.tar.zst, ../more.tar ]"
+run
+is "$rc" 1 "an archive that is not there is an error"
+like "$err" "the sum of 'apps.tar.zst': there is no '.*/own/apps.tar.zst'" "naming it"
+head -c 700000 /dev/urandom >"$work/own/apps.tar.zst"
+head -c 300000 /dev/urandom >"$work/more.tar"
+run
+is "$rc" 0 "archives of the inventory's are fetched with K3s"
+like "$out" '^apps.tar.zst .*copied from image_archives and verified' "from where they are"
+same "$work/more.tar" "$cache/$(sum "$work/more.tar")" "into the cache"
+is "$(sed -n '/^more.tar:/,/size/p' "$lock")" "more.tar:
+  version: own
+  sha256: $(sum "$work/more.tar")
+  size: 300000" "and pinned"
+run --bundle "$work/own.tar"
+is "$rc $(tar tf "$work/own.tar" | grep -c '^artifacts/own/')" "0 2" "a bundle carries them"
+cp "$lock" "$work/lock.own"
+mkdir "$work/kept"
+mv "$work/own/apps.tar.zst" "$work/more.tar" "$work/kept"
+run
+is "$rc" 0 "with the cache they are not needed any more"
+fresh
+run
+is "$rc" 1 "without it they are"
+like "$out$err" "apps.tar.zst' is neither there nor in the cache .*put it there, or take it out of image_archives" "which is told"
+rm "$lock"
+run --from "$work/own.tar"
+is "$rc" 0 "a bundle brings them to a machine that has none"
+same "$lock" "$work/lock.own" "with their sums"
+head -c 700000 /dev/urandom >"$work/own/apps.tar.zst"
+run
+is "$rc" 1 "another file of that name is refused"
+like "$err" "'apps.tar.zst' \(own\) from '.*/own/apps.tar.zst' has sha256 $(sum "$work/own/apps.tar.zst"), but '.*powerstack.lock' says $(sum "$work/kept/apps.tar.zst").*remove its entry from the lock" "naming both sums"
+cp "$work/kept/apps.tar.zst" "$work/own/apps.tar.zst"
+run
+is "$rc" 0 "the same bytes again are taken"
+sed -i 's/image_archives: .*/image_archives: [ apps.tar.zst ]/' "$inv"
+sed -i '/^apps.tar.zst:/,/size/d' "$lock"
+run
+is "$rc $(grep -c '^[am].*tar' "$lock")" "0 1" "what the inventory names no more leaves the lock"
+
 # ---- usage
 run word
 is "$rc" 2 "a word that is no part is no argument of fetch"

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -265,6 +266,11 @@ static void containers_start(const struct node *n, const char *bin) {
 	if (mounts)
 		fclose(mounts);
 	dirs_make(sandbox, 0755);
+	struct sockaddr_un containerd = { AF_UNIX, "/run/k3s/containerd/containerd.sock" };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	unlink(containerd.sun_path);
+	if (bind(listener, (struct sockaddr *)&containerd, sizeof(containerd)) || listen(listener, 1))
+		say("warning", "no containerd: %s", strerror(errno));
 	if (!mounted)
 		run_quiet((const char *const[]){ "mount", "-t", "tmpfs", "-o", "size=64k", "shm", sandbox, NULL });
 	if (iface && if_nametoindex("flannel.1") == 0) {

@@ -40,6 +40,7 @@ static const char text[] =
 	"  vars:\n"
 	"    ansible_user: ubuntu\n"
 	"    k3s_version: v1.30.2+k3s1\n"
+	"    image_archives: [ own.tar, more.tar.zst ]\n"
 	"    token: \"{{ ansible_vault.token }}\"\n"
 	"    bootstrapPassword: \"{{ ansible_vault.bootstrapPassword }}\"\n"
 	"    rancher_tls: external\n"
@@ -87,7 +88,7 @@ static void begin(void)
 	struct problems ps = { 0 };
 	struct secret *plain = NULL;
 	static const char *const files[] = { "k3s", "k3s-airgap-images-amd64.tar.zst", "kube-prometheus-stack-88.5.3.tgz",
-					     "cert-manager-v1.17.2.tgz", "rancher-2.11.3.tgz" };
+					     "cert-manager-v1.17.2.tgz", "rancher-2.11.3.tgz", "own.tar", "more.tar.zst" };
 	char path[200], whole[sizeof(text) + 200];
 	cr_assert(mkdtemp(release));
 	for (size_t i = 0; i < COUNT(files); i++) {

@@ -481,8 +481,8 @@ run_ok 'its data is not' test -e $data/server/db
 rm -f "$tmp/child"
 leave_running
 echo volume >$data/storage/pvc-1/file
-mkdir -p /etc/rancher/node
-touch /etc/rancher/node/password /etc/systemd/system/k3s.service /etc/rancher/k3s/k3s.yaml
+mkdir -p /etc/rancher/node /var/lib/powerstack/image
+touch /var/lib/powerstack/image/app.tar /etc/rancher/node/password /etc/systemd/system/k3s.service /etc/rancher/k3s/k3s.yaml
 run k3s-uninstall $data ''
 is "$?" 0 'K3s is taken off'
 is "$(cd $data && find . -type f)" './storage/pvc-1/file' 'but the volumes of its storage'
@@ -959,6 +959,44 @@ for i in 3 4 5 6 7; do run k3s-release $i v$i; done
 is "$(wc -l </var/lib/powerstack/k3s-release)" 5 'not for ever'
 like "$(probe record:k3s-release)" '^7=v7$|=7=v7$' 'and told'
 rm -f /var/lib/powerstack/k3s-release
+
+# ---- K3s: images of the user's
+cat >"$tmp/bin/systemctl" <<'SHIM'
+#!/bin/sh
+[ "$*" = "is-active $(cat /var/log/runs).service" ] && echo active && exit
+echo inactive
+exit 3
+SHIM
+cp /usr/local/bin/k3s "$tmp/k3s.kept"
+cat >/usr/local/bin/k3s <<'SHIM'
+#!/bin/sh
+echo "$*" >>/var/log/imported
+echo 'unpacking docker.io/library/app:1'
+[ ! -e /var/log/ill ] || { echo 'ctr: unrecognized image format' >&2; exit 1; }
+SHIM
+chmod 755 /usr/local/bin/k3s
+echo none >/var/log/runs
+: >/var/log/imported
+run k3s-import $data/agent/images/app.tar 1111
+is "$? $(cat /var/lib/powerstack/image/app.tar) $(cat /var/log/imported)" '0 1111 ' 'a K3s that does not run takes them when it starts'
+echo k3s-agent >/var/log/runs
+run k3s-import $data/agent/images/app.tar 2222
+is "$? $(cat /var/lib/powerstack/image/app.tar) $(cat /var/log/imported)" '0 2222 ' 'and one whose containerd has not started yet'
+mkdir -p /run/k3s/containerd
+python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("/run/k3s/containerd/containerd.sock")'
+for unit in k3s k3s-agent; do
+	echo $unit >/var/log/runs
+	: >/var/log/imported
+	run k3s-import $data/agent/images/app.tar 3333
+	is "$? $(cat /var/lib/powerstack/image/app.tar) $(cat /var/log/imported)" \
+		"0 3333 ctr -n k8s.io images import $data/agent/images/app.tar" "the containerd of $unit takes them now"
+done
+touch /var/log/ill
+is "$(run k3s-import $data/agent/images/bad.tar 4444 2>&1)" \
+	"containerd does not take the images of '$data/agent/images/bad.tar': ctr: unrecognized image format" 'what it does not take is told'
+is "$(cat /var/lib/powerstack/image/bad.tar 2>&1)" "cat: /var/lib/powerstack/image/bad.tar: No such file or directory" 'and not recorded'
+rm -rf /run/k3s /var/lib/powerstack/image /var/log/ill /var/log/imported /var/log/runs
+cp "$tmp/k3s.kept" /usr/local/bin/k3s
 
 # ---- K3s: a copy of a server's state
 cat >"$tmp/bin/systemctl" <<'SHIM'

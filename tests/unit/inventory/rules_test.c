@@ -33,6 +33,12 @@ static const struct breach breaches[] = {
 	{ "", "", V "api_endpoint: vip.example.org\n", false, 0, 0, NULL },
 	{ "", "", V "artifact_mirror: https://m/x?y=1\n", false, 14, 22, "artifact_mirror: 'https://m/x?y=1' has a '?' or '#'" },
 	{ "", "", V "artifact_mirror: http://[::1]:81/x\n", false, 0, 0, NULL },
+	{ "", "", V "image_archives: [ /x/a.tar, b.tar.zst, c/d.tgz ]\n", false, 0, 0, NULL },
+	{ "", "", V "image_archives: [ a.tar, b.zip ]\n", false, 14, 21, "b.zip' ends in none of .tar" },
+	{ "", "", V "image_archives: .tar\n", false, 14, 21, ".tar' ends in none of .tar" },
+	{ "", "", V "image_archives: [ /x/a.tar, /y/a.tar ]\n", false, 14, 21, "'/y/a.tar' has the same name as '/x/a.tar'" },
+	{ "", "", V "image_archives: [ 'a b.tar' ]\n", false, 14, 21, "needs a name of letters" },
+	{ "", "", V "image_archives: [ k3s-airgap-images-amd64.tar.zst ]\n", false, 14, 21, "has the name of the archive that K3s' release" },
 	/* sizes */
 	{ "", "", V "pvc_size_grafana: 11Gi\n", false, 14, 23, "11Gi is more than pv_size_grafana has (10Gi)" },
 	{ "", "", V "pv_size_prometheus: 1Gi\n" V "pvc_size_prometheus: 2Gi\n", false, 15, 26, "(1Gi (line 14))" },
