@@ -258,15 +258,15 @@ static int open_artifacts(struct job *job, enum walk w, struct err *e)
 		err_clear(e);
 		return 0;
 	}
-	for (size_t i = 0; r == 0 && deploy && i < artifacts_count(job->artifacts); i++) {
-		if (artifacts_at(job->artifacts, i)->sha256[0])
-			continue;
-		/* before the display: it is about hosts */
+	size_t unlocked = 0;
+	for (size_t i = 0; r == 0 && deploy && i < artifacts_count(job->artifacts); i++)
+		unlocked += !artifacts_at(job->artifacts, i)->sha256[0];
+	if (unlocked) /* before the display: it is about hosts */
 		cli_say(job->cli, "Reading the checksums of what will be installed; they are kept in %s.",
 			artifacts_lock_path(job->artifacts));
+	/* a file of the user's may have changed since it was locked */
+	if (r == 0 && deploy && (unlocked || inv->nimage_archives))
 		r = artifacts_lock(job->artifacts, e);
-		break;
-	}
 	job->options.artifacts = job->artifacts;
 	return r;
 }

@@ -154,6 +154,8 @@ static int archives_check(const struct step *s, const struct view *v, struct fin
 	size_t n = 0;
 	if (v->destroying)
 		return found(ret, ABSENT, "the archives go with K3s");
+	if (!v->artifacts)
+		return err_set(e, ERR_BUG, "no archives were opened");
 	for (size_t i = 0; (a = archive_at(v, i, path)); i++) {
 		bool there = false, taken = false;
 		if (!is_own(a))
