@@ -54,7 +54,8 @@ on <<<'export DEBIAN_FRONTEND=noninteractive; apt-get install -qq -y --no-instal
 # the second virtio disk carries one case after the other
 d=$(on <<<'basename "$(readlink -f /dev/disk/by-id/virtio-PSDATA0002)"')
 by=/dev/disk/by-id/virtio-PSDATA0002
-wipe() { on <<<"swapoff /dev/$d 2>/dev/null; umount /dev/$d* 2>/dev/null; wipefs -qaf /dev/$d? /dev/$d 2>/dev/null; dd if=/dev/zero of=/dev/$d bs=1M count=8 status=none; dd if=/dev/zero of=/dev/$d bs=1M seek=\$((\$(blockdev --getsz /dev/$d) / 2048 - 8)) status=none 2>/dev/null; blockdev --rereadpt /dev/$d; udevadm settle"; }
+# udev starts again an array that was stopped
+wipe() { on <<<"mdadm -q --stop --scan; swapoff /dev/$d 2>/dev/null; umount /dev/$d* 2>/dev/null; wipefs -qaf /dev/$d? /dev/$d 2>/dev/null; dd if=/dev/zero of=/dev/$d bs=1M count=8 status=none; dd if=/dev/zero of=/dev/$d bs=1M seek=\$((\$(blockdev --getsz /dev/$d) / 2048 - 8)) status=none 2>/dev/null; blockdev --rereadpt /dev/$d; udevadm settle"; }
 with_disk "$by" PSDATA0002
 
 case_on() { # case_on NAME WORD SETUP [TEARDOWN]
