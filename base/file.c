@@ -85,6 +85,12 @@ int file_replace(const char *path, mode_t mode, const void *data, size_t len, st
 	return 0;
 }
 
+const char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
 int file_mkdirs(const char *path, mode_t mode, struct err *e)
 {
 	AUTO_FREE char *p = strdup(path);

@@ -14,6 +14,8 @@ int file_read(const char *path, struct buf *b, int *missing, struct err *e);
  * fsync, rename, fsync of the directory. A symlink at path is followed first. The old file is
  * untouched on any failure and the temporary one removed. */
 int file_replace(const char *path, mode_t mode, const void *data, size_t len, struct err *e);
+/* What a path has behind its last '/': a part of path itself. */
+const char *file_name(const char *path);
 /* mkdir -p with mode for what is created. */
 int file_mkdirs(const char *path, mode_t mode, struct err *e);
 

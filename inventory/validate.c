@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/ydoc.h"
 #include "inventory/show.h"
 #include "inventory/types.h"
@@ -1027,13 +1028,7 @@ static void mirror_is_a_folder(const struct checked *c)
 			   c->inv->artifact_mirror);
 }
 
-static const char *file_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
-}
-
-/* A name that powerstack.lock takes, and a folder. */
+/* A name that powerstack.lock takes (is_pin_name), and a folder. */
 static bool is_file_name(const char *s)
 {
 	size_t len = strlen(s);
@@ -1059,9 +1054,9 @@ static void archives_can_stand_together(const struct checked *c)
 	static const char k3s[] = "k3s-airgap-images-";
 	const char *const *v = c->inv->image_archives;
 	for (size_t i = 0; i < c->inv->nimage_archives; i++) {
-		const char *name = file_of(v[i]);
+		const char *name = file_name(v[i]);
 		size_t twin = 0;
-		while (strcmp(file_of(v[twin]), name) != 0)
+		while (strcmp(file_name(v[twin]), name) != 0)
 			twin++;
 		if (!is_image_archive(name))
 			problem_at(c->p, at(c, NULL, "image_archives"),

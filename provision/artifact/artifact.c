@@ -134,17 +134,11 @@ static void show_entry(struct entry *entry)
 	entry->pub.sums_url = entry->sums_url;
 }
 
-static const char *file_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
-}
-
 static int fill_archive(struct entry *entry, const char *path, struct err *e)
 {
 	entry->row = &image_archive;
 	entry->local = path;
-	if (!(entry->name = strdup(file_of(path))) || !(entry->version = strdup(IMAGE_ARCHIVE_VERSION)) ||
+	if (!(entry->name = strdup(file_name(path))) || !(entry->version = strdup(IMAGE_ARCHIVE_VERSION)) ||
 	    !(entry->url = strdup("")) || !(entry->sums = strdup("")) || !(entry->sums_url = strdup("")))
 		return err_set(e, ERR_MEMORY, "out of memory");
 	show_entry(entry);
@@ -314,7 +308,7 @@ static bool pin_is_current(const struct artifacts *a, const struct pin *pin)
 			return true;
 	}
 	for (size_t i = 0; i < a->inv->nimage_archives; i++)
-		if (strcmp(file_of(a->inv->image_archives[i]), pin->name) == 0)
+		if (strcmp(file_name(a->inv->image_archives[i]), pin->name) == 0)
 			return strcmp(IMAGE_ARCHIVE_VERSION, pin->version) == 0;
 	return false;
 }

@@ -105,7 +105,7 @@ const struct check check_x1 = {
 #define FREE_BYTES_MIN (512LL * 1024 * 1024)
 #define MEMORY_PERCENT_MIN 5
 #define PIDS_PERCENT_MAX 90
-#define NAMES_STAY_S 120
+#define NAMES_STAY_S 120	/* the exporter asks at least every 30 s (its kubelet.interval) */
 
 static void x3_ask(const struct check *c, const struct view *v, struct probe *p)
 {

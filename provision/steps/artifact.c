@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "provision/artifact/artifact.h"
 #include "provision/remote/upload.h"
 #include "provision/steps/steps.h"
@@ -105,8 +106,7 @@ static void show_progress(void *ctx, const struct artifact *a, uint64_t done, ui
 
 static bool is_member(const char *path, const char *name)
 {
-	const char *slash = path ? strrchr(path, '/') : NULL;
-	return path && strcmp(slash ? slash + 1 : path, name) == 0;
+	return path && strcmp(file_name(path), name) == 0;
 }
 
 static int copy_member(struct archive *tar, int to, const char *what, crypto_hash_sha256_state *sum, struct err *e)

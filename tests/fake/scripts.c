@@ -726,6 +726,14 @@ SCRIPT(disk_format)
 	return 0;
 }
 
+static void remove_below(struct fake_host *h, const char *dir)
+{
+	size_t len = strlen(dir);
+	for (size_t i = h->nfiles; i-- > 0;)
+		if (strncmp(h->files[i].path, dir, len) == 0)
+			fake_file_remove(h, h->files[i].path);
+}
+
 static void forget_all(struct fake_host *h, const char *space)
 {
 	for (size_t i = h->npairs; i-- > 0;)
@@ -963,16 +971,12 @@ SCRIPT(k3s_uninstall)
 			fake_file_remove(h, gone[i]);
 	if (fake_file_get(h, "/etc/rancher/k3s/k3s.yaml"))
 		fake_file_remove(h, "/etc/rancher/k3s/k3s.yaml");
-	for (size_t i = h->nfiles; i-- > 0;)
-		if (strncmp(h->files[i].path, K3S_DATA "/", sizeof(K3S_DATA)) == 0)
-			fake_file_remove(h, h->files[i].path);
+	remove_below(h, K3S_DATA "/");
 	fake_cluster_clear(h);
 	forget_all(h, "k3s");
 	forget_all(h, "member");
 	forget_all(h, "password");
-	for (size_t i = h->nfiles; i-- > 0;)
-		if (strncmp(h->files[i].path, STATE "image/", sizeof(STATE "image/") - 1) == 0)
-			fake_file_remove(h, h->files[i].path);
+	remove_below(h, STATE "image/");
 	forget(h, "k3s-release");
 	forget(h, "k3s-backup");
 	forget(h, "k3s");
