@@ -254,7 +254,7 @@ static void tell(struct gpus *g, unsigned gpu)
 	/* One that was not taken says nothing of the time before it. */
 	d->mark = (struct zone_mark){ .anew = d->anew || d->mark.anew, .uj = d->uj, .at_ns = d->at_ns,
 				      .busy_ns = d->busy_ns, .busy_unknown = d->busy_unknown || d->mark.busy_unknown };
-	d->anew = d->busy_unknown = false;
+	d->anew = d->busy_unknown = d->worked = d->sampled = false;
 	d->told_ns = d->at_ns;
 	for (size_t i = 0; i < g->nusers; i++) {
 		struct gpu_user *u = &g->users[i];
@@ -267,26 +267,12 @@ static void tell(struct gpus *g, unsigned gpu)
 	}
 }
 
-static int end_device(struct gpus *g, unsigned gpu, struct err *e)
+/* Who used the device since its round before, and how busy it was. Returns whether somebody holds memory of it. */
+static bool watch_device(struct gpus *g, unsigned gpu, struct gpu_user *nobody)
 {
 	struct gpu *d = &g->v[gpu];
-	struct gpu_user *nobody = NULL;
-	bool first = d->at_ns == 0;
-	uint64_t ns = first ? 0 : g->round_ns - d->at_ns;
-	int rc = user_of(g, gpu, 0, &nobody, e);
-
-	if (rc < 0 || (!first && g->round_ns <= d->at_ns))
-		return rc;
-	if (!take_energy(d, g->round_ns)) {
-		if (d->why[0] == '\0')
-			snprintf(d->why, sizeof d->why, "it tells neither energy nor power");
-		return 0;
-	}
-	d->why[0] = '\0';
+	uint64_t ns = d->at_ns == 0 ? 0 : g->round_ns - d->at_ns;
 	bool gap = ns > GPU_GAP_NS;
-	bool sampled = d->round.seen && d->round.to_us > d->round.from_us &&
-		       d->round.to_us - d->round.from_us <= SAMPLE_MAX_US;
-	bool busy = !d->round.util || d->round.percent > 0;
 	bool held = take_users(g, gpu, nobody, ns, !gap && !d->round.blind);
 
 	d->at_ns = g->round_ns;
@@ -298,10 +284,36 @@ static int end_device(struct gpus *g, unsigned gpu, struct err *e)
 		d->busy_ns += ns * d->round.percent / 100;
 	else
 		d->busy_unknown = true;
-	/* Whom it works for will be known in a moment. */
-	if (!first && busy && held && !sampled && !d->round.blind && !gap && d->at_ns - d->told_ns < GPU_WAIT_NS)
+	/* Nor is anybody told of later whom nobody can tell. */
+	d->worked |= !d->round.util || d->round.percent > 0;
+	d->sampled |= gap || d->round.blind ||
+		      (d->round.seen && d->round.to_us > d->round.from_us &&
+		       d->round.to_us - d->round.from_us <= SAMPLE_MAX_US);
+	return held;
+}
+
+static int end_device(struct gpus *g, unsigned gpu, struct err *e)
+{
+	struct gpu *d = &g->v[gpu];
+	struct gpu_user *nobody = NULL;
+	bool first = d->at_ns == 0;
+	int rc = user_of(g, gpu, 0, &nobody, e);
+
+	if (rc < 0 || (!first && g->round_ns <= d->at_ns))
+		return rc;
+	bool reads = take_energy(d, g->round_ns);
+
+	if (!reads && d->why[0] == '\0' && !d->counts_energy)
+		snprintf(d->why, sizeof d->why, "it tells neither energy nor power");
+	if (!reads && d->why[0] != '\0')
 		return 0;
-	tell(g, gpu);
+	d->why[0] = '\0';
+	bool held = watch_device(g, gpu, nobody);
+	/* Whom it works for will be known in a moment. */
+	bool waits = d->worked && held && !d->sampled && d->at_ns - d->told_ns < GPU_WAIT_NS;
+
+	if (reads && (first || !waits))
+		tell(g, gpu);
 	return 0;
 }
 

@@ -12,7 +12,7 @@
  *	powerstack-gpu VERSION DRIVER	first of all: this protocol's version, the driver's
  *	gpu GPU UUID NAME		a device
  *	at NS				a round of readings begins: CLOCK_BOOTTIME
- *	energy GPU MJ			what the device drew since its driver was loaded
+ *	energy GPU MJ			what the device drew since its driver was loaded; not in every round
  *	power GPU MW			what it draws, where it does not count energy
  *	util GPU PERCENT		how much of the last sampling period something ran on it
  *	memory GPU BYTES		what it has
@@ -27,7 +27,7 @@
  *	fail TEXT			why there will be no more lines
  *
  * Energy is told on when it is known who used the device meanwhile: a device that works for somebody,
- * but whose processes' samples have not come yet, is told of a round later (GPU_WAIT_NS at most).
+ * but whose processes' samples have not come yet, is told of with its next energy (after GPU_WAIT_NS at most).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,7 +37,7 @@
 #include "exporter/integral.h"
 #include "exporter/tick.h"
 
-#define GPU_PROTOCOL 2
+#define GPU_PROTOCOL 3
 #define GPUS_MAX 32
 #define GPU_USERS_MAX 4096
 #define GPU_WAIT_NS (3 * UINT64_C(1000000000))
@@ -76,6 +76,7 @@ struct gpu {
 	uint64_t at_ns, told_ns;   /* the last round, and the last that was told on; 0: none */
 	uint64_t uj, busy_ns;
 	bool counts_energy, busy_unknown, anew;
+	bool worked, sampled;	   /* since it was told on: something ran, and it was told for whom */
 	struct zone_mark mark;
 	char why[128];		   /* why it gave no reading; "": it did */
 	/* Of the round that is not yet over. */

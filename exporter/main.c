@@ -120,6 +120,8 @@ static void say_source(void *arg, const struct source *s)
 	else if (!s->state)
 		SAY(a, LOG_LEVEL_WARN, "source missing", "source", name, "measures", s->ops->what, "reason",
 		    s->why.msg);
+	else if (s->ops->asynchronous && s->ok_ns == 0 && s->errors == 0)
+		SAY(a, LOG_LEVEL_INFO, "source awaited", "source", name, "reason", s->why.msg);
 	else
 		SAY(a, LOG_LEVEL_WARN, "source failed", "source", name, "reason", s->why.msg);
 }

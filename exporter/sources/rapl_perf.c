@@ -163,6 +163,10 @@ static int scan(struct perf *p, struct err *e)
 		rc = err_set(e, ERR_FAILED, "events of the power PMU have a form that is not known ('%s')", text);
 	if (rc < 0)
 		return rc;
+	/* A processor that counts counts its packages. In a virtual machine psys alone may be shown, and stand still. */
+	snprintf(path, sizeof path, "%s/events/energy-pkg", p->dir);
+	if (access(path, F_OK) < 0)
+		return err_set(e, ERR_UNREACHABLE, "the power PMU counts no package, as in a virtual machine (no '%s')", path);
 	for (size_t d = 0; d < COUNT(domains); d++) {
 		snprintf(path, sizeof path, "%s/events/%s", p->dir, domains[d].event);
 		for (size_t i = 0; i < n && access(path, F_OK) == 0; i++) {

@@ -295,8 +295,32 @@ S
 				d[5] > 0 && near(d[6], d[5] * 4 / 5)) }'
 	}
 	test_that 'utilisation is added up by what each had' wait_for 20 grown
+	alone() { # alone MJ: GPU 0 has drawn so far, for the first; the second is given a sample of before it looked, as the driver hands
+		# those of a process that has ended to one that begins
+		says lib <<S
+count 2
+energy 0 $1
+energy 1 101000
+memory 0 1000
+holds 0 $first 100
+holds 0 $second 100
+busy 0 $first 60 25
+stale 0 $second 90
+S
+	}
+	alone 102000
+	test_that 'when one stops' becomes "$(node 0)" 101
+	alone 103000
+	test_that 'and the other works on' becomes "$(node 0)" 102
+	had=$(value "$(of 1)") others=$(value "$(of 2)")
+	alone 203000
+	test_that 'the other one has it all' becomes "$(of 1)" "$(awk "BEGIN { print $had + 100 }")"
+	test_that 'and old samples give nothing' reads "$(of 2)" "$others"
+	use 203000
+	test_that 'both work on' wait_for 20 utils
 	labels() {
-		grep -q "^kepler_container_gpu_mem_util_total{container_id=\"$(id_of 1)\",pod_name=\"web-0\",container_name=\"app\",container_namespace=\"shop\",source=\"NVML\",gpu_id=\"0\"} [0-9.]*\$" "$tmp/page" &&
+		curl -sS -m 5 -o "$tmp/page" "$url/metrics" &&
+			grep -q "^kepler_container_gpu_mem_util_total{container_id=\"$(id_of 1)\",pod_name=\"web-0\",container_name=\"app\",container_namespace=\"shop\",source=\"NVML\",gpu_id=\"0\"} [0-9.]*\$" "$tmp/page" &&
 			promtool_likes "$tmp/page"
 	}
 	test_that 'with Kepler'\''s labels in its order' labels
@@ -310,9 +334,9 @@ holds 0 $first 100
 util 0 0
 S
 	}
-	idle 102000
-	test_that 'it draws on without work' becomes "$(node 0)" 101
-	idle 152000
+	idle 204000
+	test_that 'it draws on without work' becomes "$(node 0)" 203
+	idle 254000
 	test_that 'and that is not charged to who only holds it' \
 		wait_for 30 at_least 'kepler_container_gpu_joules_total{container_id="unattributed"' 50
 	divided() { # divided MJ: GPU 0 has drawn so far, and is in MIG mode, in which nobody can tell for whom
@@ -325,11 +349,11 @@ mig 0 2
 holds 0 $first 100
 S
 	}
-	divided 152000
+	divided 254000
 	test_that 'one that is divided is said to be' becomes "$(blind 0 mig)" 1
 	test_that 'and the other is not' reads "$(blind 1 mig)" 0
 	had=$(value "$(of 1)") others=$(value 'kepler_container_gpu_joules_total{container_id="unattributed"')
-	divided 202000
+	divided 304000
 	test_that 'what it draws is nobody'\''s' \
 		becomes 'kepler_container_gpu_joules_total{container_id="unattributed"' "$(awk "BEGIN { print $others + 50 }")"
 	test_that 'also not of who holds memory of it' reads "$(of 1)" "$had"
@@ -338,7 +362,7 @@ S
 	}
 	test_that 'how much anybody uses it is not shown' unknown
 	test_that 'it adds up' adds_up
-	use 202000
+	use 304000
 	test_that 'one that is whole again is told of again' becomes "$(blind 0 mig)" 0
 	test_that 'and counts on' utils
 	stop

@@ -8,6 +8,7 @@
  *	energy GPU MJ | power GPU MW | util GPU PERCENT | memory GPU BYTES
  *	mig GPU INSTANCES	of seven that there could be
  *	busy GPU PID PERCENT [PERCENT]	a sample, younger than any before it, at every call; the second: of memory
+ *	stale GPU PID PERCENT	a sample, four fifths of a second old, at every call
  *	holds GPU PID BYTES	of compute; and of graphics: draws GPU PID BYTES
  *	lost GPU
  *
@@ -240,6 +241,8 @@ int nvmlDeviceGetProcessUtilization(nvml_device d, struct nvml_sample *into, uns
 	for (; i < *n && said("busy", d, i, v); i++)
 		into[i] = (struct nvml_sample){ .pid = (unsigned)v[0], .at_us = at_us, .sm = (unsigned)v[1],
 						.memory = (unsigned)v[2] };
+	if (i < *n && at_us - 800000 > since_us && said("stale", d, 0, v))
+		into[i++] = (struct nvml_sample){ .pid = (unsigned)v[0], .at_us = at_us - 800000, .sm = (unsigned)v[1] };
 	*n = i;
 	return i > 0 && at_us > since_us ? NVML_SUCCESS : NVML_NOT_FOUND;
 }

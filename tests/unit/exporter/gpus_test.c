@@ -31,7 +31,7 @@ static void lines(const char *text)
 	}
 }
 
-#define HELLO "powerstack-gpu 2 535.129.03\ngpu 0 GPU-aa NVIDIA L4\n"
+#define HELLO "powerstack-gpu 3 535.129.03\ngpu 0 GPU-aa NVIDIA L4\n"
 /* Rounds half a second apart; a device with 4 GiB, of which process 7 holds one. */
 #define ROUND(MS, MORE) "at 10" MS "000000\nmemory 0 4294967296\nholds 0 7 " GIB "\n" MORE "end\n"
 
@@ -174,6 +174,35 @@ Test(gpus, energy_waits_for_who_used_it)
 	}
 }
 
+/* Energy is asked for now and then, who works much more often. */
+Test(gpus, a_round_without_energy_tells_who_works)
+{
+	struct zone_mark m;
+
+	lines(HELLO ROUND("000", "energy 0 5000\nutil 0 0\n"));
+	cr_assert(news(0, &m));
+	lines(ROUND("200", "util 0 50\nseen 0 1 200001\nbusy 0 7 50\n"));
+	cr_expect_not(news(0, &m));
+	cr_expect_eq(user(7)->told_busy_ns, 0);
+	lines("at 10400000000\nmemory 0 4294967296\nutil 0 80\nseen 0 200001 400001\nbusy 0 8 80\nend\n");
+	cr_expect_not(news(0, &m));
+	cr_expect_str_eq(g.v[0].why, "");
+	lines(ROUND("600", "energy 0 5060\nutil 0 80\n"));
+	cr_assert(news(0, &m), "for whom was told on the way");
+	cr_expect_eq(m.uj, 5060000);
+	cr_expect_eq(m.at_ns, 10600000000);
+	cr_expect_eq(m.busy_ns, 420000000);
+	cr_expect_eq(user(7)->told_busy_ns, 100000000);
+	cr_expect_eq(user(8)->told_busy_ns, 160000000, "also of one that has ended since");
+	cr_expect_eq(user(7)->told_held_ns, 100000000, "a quarter of the memory, for two fifths of a second");
+	/* one that gave no reading gives none until it does */
+	lines("at 10800000000\nerror 0 GPU is lost\nend\nat 10900000000\nend\n");
+	cr_expect_str_eq(g.v[0].why, "GPU is lost");
+	cr_expect_eq(g.v[0].at_ns, 10600000000);
+	lines("at 11000000000\nenergy 0 5100\nend\n");
+	cr_expect_str_eq(g.v[0].why, "");
+}
+
 Test(gpus, an_idle_device_does_not_wait)
 {
 	struct zone_mark m;
@@ -217,7 +246,7 @@ Test(gpus, what_nobody_watched_is_nobodys)
 	cr_expect_eq(user(7)->told_held_ns, 0);
 	cr_expect_eq(g.v[0].users, USERS_UNTOLD);
 	/* the helper was away: its successor's first samples are not of that time */
-	lines("powerstack-gpu 2 535\ngpu 0 GPU-aa NVIDIA L4\nat 41000000000\nenergy 0 9\nseen 0 1 1000001\nbusy 0 7 90\nend\n");
+	lines("powerstack-gpu 3 535\ngpu 0 GPU-aa NVIDIA L4\nat 41000000000\nenergy 0 9\nseen 0 1 1000001\nbusy 0 7 90\nend\n");
 	cr_assert(news(0, &m));
 	cr_expect_eq(m.uj, 9000, "but its energy was counted");
 	cr_expect_not(m.anew);
@@ -316,7 +345,7 @@ Test(gpus, a_device_under_another_number_is_the_same_device)
 	cr_expect_eq(t.marks[1].uj, 7000);
 	cr_expect_eq(t.ngpus, 3, "nobody twice, and one user");
 	/* the first one fell off */
-	lines("powerstack-gpu 2 535.129.03\ngpu 0 GPU-bb NVIDIA H100\nat 12000000000\nenergy 0 8\nend\n");
+	lines("powerstack-gpu 3 535.129.03\ngpu 0 GPU-bb NVIDIA H100\nat 12000000000\nenergy 0 8\nend\n");
 	tick_reset(&t, 1);
 	cr_assert_eq(gpus_tick(&g, 2, &zones, 13 * SECOND, &t, &e), 0);
 	cr_assert_eq(t.nmarks, 1);

@@ -488,7 +488,7 @@ Test(page, golden_of_each_machine, .timeout = 120)
 /* What the two draw, as the helper tells it. The first idles at 20 W and then works for two processes; it is not told
  * how busy the other one is. */
 static const char *const gpu_lines[GPU_TICKS] = {
-	"powerstack-gpu 2 550.54.15\ngpu 0 GPU-8c2a1f00-0000-0000-0000-000000000001 NVIDIA L4\n"
+	"powerstack-gpu 3 550.54.15\ngpu 0 GPU-8c2a1f00-0000-0000-0000-000000000001 NVIDIA L4\n"
 	"gpu 1 GPU-8c2a1f00-0000-0000-0000-000000000002 NVIDIA H100 80GB HBM3\n"
 	GPU_ROUND("100", "energy 0 7000000\nutil 0 0\n", "", "500"),
 	GPU_ROUND("102", "energy 0 7040000\nutil 0 0\n", "seen 0 5000000 7000000\n", "100500"),

@@ -104,6 +104,20 @@ Test(perf, what_cannot_be_understood_is_left_out)
 	rig_close(&r);
 }
 
+/* As Linux 6.18 does in a virtual machine on an Emerald Rapids: a counter that never moves. */
+Test(perf, psys_alone_is_no_meter)
+{
+	struct rig r;
+
+	rig_make(&r, &source_rapl_perf);
+	pmu(&r, "energy-psys", "1.0\n");
+	rig_open(&r);
+	cr_assert_null(r.sampler.v[0].state);
+	cr_assert(r.sampler.v[0].absent);
+	cr_assert_not_null(strstr(r.sampler.v[0].why.msg, "counts no package"));
+	rig_close(&r);
+}
+
 /* ---- registers */
 
 static void cpuinfo(struct rig *r, const char *vendor, unsigned family, unsigned model)
