@@ -863,9 +863,29 @@ exported() {
 	done
 }
 
+# listening PROTO PORT: who does, in $v
+listening() {
+	v=
+	old=$IFS
+	IFS=$nl
+	for l in $sockets; do
+		case $l in "$1 "*":$2 "*) ;; *) continue ;; esac
+		listener "$2" "$l"
+	done
+	IFS=$old
+}
+listener() {
+	port=$1
+	IFS=' '
+	# shellcheck disable=SC2086
+	set -- $2
+	IFS=$nl
+	case $5 in *":$port") v="$v${v:+$nl}$5 ${7-kernel}" ;; esac
+}
+
 listeners() {
 	asked listen "$@" || return 0
-	sockets=
+	again=1
 	rc=0
 	sockets=$(ss -H -t -u -l -n -p 2>/dev/null) || rc=$?
 	for q; do case $q in listen:*) ;; *) continue ;; esac
@@ -873,18 +893,16 @@ listeners() {
 		proto=${q#listen:}
 		port=${proto#*/}
 		proto=${proto%/*}
-		v=
-		old=$IFS
-		IFS=$nl
-		for l in $sockets; do
-			case $l in "$proto "*":$port "*) ;; *) continue ;; esac
-			IFS=' '
-			# shellcheck disable=SC2086
-			set -- $l
-			IFS=$nl
-			case $5 in *":$port") v="$v${v:+$nl}$5 ${7-kernel}" ;; esac
-		done
-		IFS=$old
+		listening "$proto" "$port"
+		# The socket of a process that ends just now has nobody's name; but for NFS, the kernel has none of its own.
+		case $again$proto/$port=$v in
+		1tcp/2049=*) ;;
+		1tcp/*' kernel'*)
+			again=
+			sleep 1
+			sockets=$(ss -H -t -u -l -n -p 2>/dev/null) || sockets=
+			listening "$proto" "$port" ;;
+		esac
 		if [ -n "$v" ]; then yes "$q" "$v"; else no "$q"; fi
 	done
 }

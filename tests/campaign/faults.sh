@@ -32,16 +32,19 @@ mended() { # NAME
 	result $? "$1: mended, the re-run converges"
 }
 
+# FAULTS="connection" goes through those of one kind only.
 faults_all() {
-	local port proxy
+	local kind
 	[ -n "$LAB_MIRROR" ] || {
 		echo 'SKIPPED: the lab has no cluster; tests/lab/lab cluster-build says why'
 		return
 	}
-	bare
 	eval "$("$lab" env)"
+	for kind in ${FAULTS:-artifacts node connection}; do "faults_of_$kind"; done
+}
 
-	# --- artifacts
+faults_of_artifacts() {
+	bare
 	fresh_cache
 	rm -f "$dir/powerstack.lock"
 	mirror_faults 'k3s-airgap-images-amd64 cut 300000'
@@ -65,8 +68,9 @@ faults_all() {
 	wait $! 2>/dev/null
 	mirror_faults
 	mended 'kill -9 in the middle of a download'
+}
 
-	# --- a node
+faults_of_node() {
 	bare
 	"$lab" root ho2 <<<'free=$(($(stat -f -c "%a * %S" /) / 1048576 - 12)); fallocate -l "${free}M" /var/full'
 	fault 'the disk of ho2 is full' 'ho2 .*(space|free|full)'
@@ -91,12 +95,19 @@ s = socket.create_server((\"0.0.0.0\", 6443)); time.sleep(900)" >/dev/null 2>&1 
 	fault 'ho3 does not reach the server' 'ho3 .*(192\.168\.0\.104|not Ready|joined|become active)'
 	"$lab" root ho3 <<<'ip route del blackhole 192.168.0.104/32'
 	mended 'a server out of reach'
+}
 
-	# --- the connection, by a proxy that drops it in the middle of the upload of the images
+# By a proxy that drops the connection in the middle of the upload of the images.
+faults_of_connection() {
+	local port proxy
 	bare
 	port=$((20000 + RANDOM % 10000))
 	python3 tests/campaign/dropper.py "$port" "$LAB_HO2_SSH_PORT" 1500000 >"$dir/dropper.log" 2>&1 &
 	proxy=$!
+	for _ in $(seq 100); do
+		ss -Hltn "sport = :$port" | grep -q . && break
+		sleep 0.1
+	done
 	cp "$dir/inventory.yml" "$dir/direct.yml"
 	sed -i "s/ansible_port: $LAB_HO2_SSH_PORT\$/ansible_port: $port/" "$dir/inventory.yml"
 	sed -n "s/:$LAB_HO2_SSH_PORT /:$port /p" "$LAB_KNOWN_HOSTS" >>"$LAB_KNOWN_HOSTS"

@@ -505,6 +505,23 @@ umount $data/storage $data
 run k3s-uninstall /var ''
 is "$?" 1 'no folder of the system is taken for its data'
 
+# ---- who listens: a process that ends while ss looks for it leaves its socket without a name
+cat >"$tmp/bin/ss" <<'S'
+#!/bin/sh
+echo "$*" >>/var/log/ss.args
+if [ "$(wc -l </var/log/ss.args)" = 1 ]; then echo 'tcp LISTEN 0 9 0.0.0.0:10250 0.0.0.0:*'; fi
+echo 'tcp LISTEN 0 9 0.0.0.0:2049 0.0.0.0:*'
+echo 'tcp LISTEN 0 9 *:9102 *:* users:(("powerstack-expo",pid=1,fd=9))'
+S
+chmod 755 "$tmp/bin/ss"
+is "$(probe listen:tcp/2049 listen:tcp/9102 | grep -v complete)" '=listen:tcp/2049=0.0.0.0:2049 kernel
+=listen:tcp/9102=*:9102 users:(("powerstack-expo",pid=1,fd=9))' 'sockets of the kernel and of a process'
+is "$(wc -l </var/log/ss.args)" 1 'are looked at once'
+rm /var/log/ss.args
+is "$(probe listen:tcp/10250 listen:tcp/9102 | grep -v complete)" '-listen:tcp/10250
+=listen:tcp/9102=*:9102 users:(("powerstack-expo",pid=1,fd=9))' 'one of nobody is looked at again, and is gone'
+rm "$tmp/bin/ss" /var/log/ss.args
+
 # ---- who reaches whom
 is "$(probe 'reach:127.0.0.1 127.0.0.2')" '=reach:127.0.0.1 127.0.0.2=ping
 =probe=complete' 'an address that answers'
