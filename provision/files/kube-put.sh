@@ -10,11 +10,18 @@ begin "$1"
 shift
 manifest=$(cat)
 await_api
+# one question for all of them: kubectl takes a second to start on a small machine
+there=$(printf '%s\n' "$manifest" | k get -f - --ignore-not-found --no-headers \
+	-o 'custom-columns=K:.kind,S:.metadata.namespace,N:.metadata.name,D:.metadata.deletionTimestamp,P:.status.phase' 2>/dev/null |
+	tr -s ' ' | tr '[:upper:]' '[:lower:]')
 while [ $# -gt 0 ]; do
-	v=$(k get "$1" ${2:+-n "$2"} "$3" --ignore-not-found -o 'jsonpath={.metadata.deletionTimestamp}|{.status.phase}' 2>&1) || v=
-	case $v in
-	[0-9]*'|'*) gone "$1" "$2" "$3" ;;
-	'|Released' | '|Failed')
+	v="$nl${1%%.*} ${2:-<none>} $3"
+	case $nl$there$nl in
+	*"$v <none> "*) ;;
+	*"$v "*) gone "$1" "$2" "$3" ;;
+	esac
+	case $nl$there in
+	*"$v <none> released"* | *"$v <none> failed"*)
 		v=$(k patch "$1" "$3" --type=json -p '[{"op":"remove","path":"/spec/claimRef"}]' 2>&1) || fail "$1 $3: $(last "$v")" ;;
 	esac
 	shift 3

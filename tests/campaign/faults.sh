@@ -40,7 +40,7 @@ faults_all() {
 		return
 	}
 	eval "$("$lab" env)"
-	for kind in ${FAULTS:-artifacts node connection}; do "faults_of_$kind"; done
+	for kind in ${FAULTS:-artifacts node reach connection}; do "faults_of_$kind"; done
 }
 
 faults_of_artifacts() {
@@ -89,7 +89,9 @@ s = socket.create_server((\"0.0.0.0\", 6443)); time.sleep(900)" >/dev/null 2>&1 
 	fault 'port 6443 of ho1 is taken' 'ho1 .*6443'
 	"$lab" root ho1 <<<'kill "$(cat /run/taker)"'
 	mended 'a taken port'
+}
 
+faults_of_reach() {
 	bare
 	"$lab" root ho3 <<<'ip route add blackhole 192.168.0.104/32'
 	fault 'ho3 does not reach the server' 'ho3 .*(192\.168\.0\.104|not Ready|joined|become active)'
