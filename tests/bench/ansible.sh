@@ -69,7 +69,7 @@ cat >"$w/ansible.cfg" <<-CFG
 	ssh_args = -F /dev/null -o ControlMaster=auto -o ControlPersist=10m -o UserKnownHostsFile=$LAB_KNOWN_HOSTS
 	control_path_dir = $w/control
 CFG
-playbook() { ANSIBLE_CONFIG=$w/ansible.cfg ansible-playbook tests/bench/ansible.yml; }
+playbook() { LC_ALL=C.UTF-8 ANSIBLE_CONFIG=$w/ansible.cfg ansible-playbook tests/bench/ansible.yml; }
 # changed N: what the last playbook says that it changed
 changed() {
 	local sum

@@ -10,7 +10,7 @@ $(O)/bench/node: $(O)/tests/bench/node.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-$(O)/bench/answers: $(call obj,tests/bench/answers.c tests/fake/host.c tests/fake/scripts.c $(LIB_SRC)) $(EMBED) $(EMBED_EXPORTER)
+$(O)/bench/answers: $(call obj,tests/bench/answers.c tests/fake/host.c tests/fake/scripts.c tests/fake/cluster.c $(LIB_SRC)) $(EMBED) $(EMBED_EXPORTER)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)

@@ -96,7 +96,7 @@ eval "$("$lab" env)"
 places=()
 for n in "${nodes[@]}"; do
 	port=LAB_${n^^}_SSH_PORT
-	places+=("${!port} $LAB_KEY $LAB_KNOWN_HOSTS $LAB_USER /home/$LAB_USER")
+	places+=("${!port} $LAB_KEY $LAB_KNOWN_HOSTS $LAB_USER /var/tmp")
 done
 rounds=${BENCH_ROUNDS:-1}
 compare nodes
