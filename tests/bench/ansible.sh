@@ -64,6 +64,7 @@ cat >"$w/ansible.cfg" <<-CFG
 	remote_user = $LAB_USER
 	private_key_file = $LAB_KEY
 	interpreter_python = /usr/bin/python3
+	remote_tmp = /var/tmp/ansible
 	[ssh_connection]
 	pipelining = True
 	ssh_args = -F /dev/null -o ControlMaster=auto -o ControlPersist=10m -o UserKnownHostsFile=$LAB_KNOWN_HOSTS
