@@ -65,6 +65,7 @@ cat >"$w/ansible.cfg" <<-CFG
 	private_key_file = $LAB_KEY
 	interpreter_python = /usr/bin/python3
 	remote_tmp = /var/tmp/ansible
+	timeout = 120
 	[ssh_connection]
 	pipelining = True
 	ssh_args = -F /dev/null -o ControlMaster=auto -o ControlPersist=10m -o UserKnownHostsFile=$LAB_KNOWN_HOSTS
