@@ -32,18 +32,20 @@ BPF_MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
 BPFTOOL ?= $(firstword $(wildcard /usr/lib/linux-tools/*/bpftool) bpftool)
 BPF_SKEL := out/bpf/power.skel.h
 
-out/bpf/power.o: bpf/power.bpf.c
+# Of folder/NAME.bpf.c, out/bpf/NAME.skel.h with a struct NAME.
+vpath %.bpf.c bpf tests/bench
+out/bpf/%.o: %.bpf.c
 	@mkdir -p $(@D)
 	$(call say,BPF,$<)
 	$(Q)$(CLANG) -target bpf -g -O2 -Wall -Wextra -Wno-unused-parameter -Werror -mcpu=v3 -MMD -MP \
 		-ffile-prefix-map=$(CURDIR)=. -I. -idirafter /usr/include/$(BPF_MULTIARCH) -c -o $@ $<
 
-out/bpf/power.bpf.o: out/bpf/power.o
+out/bpf/%.bpf.o: out/bpf/%.o
 	$(Q)$(BPFTOOL) gen object $@ $<
 
-$(BPF_SKEL): out/bpf/power.bpf.o
+out/bpf/%.skel.h: out/bpf/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name power >$@
+	$(Q)$(BPFTOOL) gen skeleton $< name $* >$@
 
 # Any object of ours that includes the skeleton needs it first; -MMD knows which only afterwards.
 exporter_objs = $(patsubst %.c,$(1)/%.o,$(2))

@@ -19,3 +19,10 @@ $(O)/bench/page: $(O)/tests/bench/page.o $(call obj,$(sort $(wildcard base/*.c))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(EXPORTER_TEST_LIBS)
+
+$(O)/tests/bench/switch.o: out/bpf/switch_peers.skel.h
+$(O)/tests/bench/switch.o: EXTRA_CFLAGS += -isystem out/bpf
+$(O)/bench/switch: $(O)/tests/bench/switch.o $(call obj,$(sort $(wildcard base/*.c)) $(EXPORTER_SRC))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(EXPORTER_TEST_LIBS)

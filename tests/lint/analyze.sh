@@ -8,7 +8,7 @@ for f in $(git ls-files 'base/*.c' 'inventory/*.c' 'vault/*.c' 'provision/*.c' '
 		-c -o /dev/null "$f" || rc=1
 done
 if command -v cppcheck >/dev/null; then
-	git ls-files '*.c' | grep -v '^bpf/' | xargs cppcheck --quiet --std=c11 -I. --enable=warning,portability \
+	git ls-files '*.c' | grep -v '\.bpf\.c$' | xargs cppcheck --quiet --std=c11 -I. --enable=warning,portability \
 		--inline-suppr --suppress=missingIncludeSystem --error-exitcode=1 || rc=1
 fi
 exit $rc
