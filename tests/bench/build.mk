@@ -26,3 +26,8 @@ $(O)/bench/switch: $(O)/tests/bench/switch.o $(call obj,$(sort $(wildcard base/*
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(EXPORTER_TEST_LIBS)
+
+$(O)/bench/sleepers: $(O)/tests/bench/sleepers.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -static -o $@ $^
