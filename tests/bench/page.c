@@ -62,8 +62,11 @@ static void person(struct machine *m, uint64_t serial)
 	struct work *k = calloc(1, sizeof *k);
 	struct err e = { 0 };
 	char *id = NULL, *pod = NULL;
+	unsigned long long part[4] = { serial * 0x9e3779b97f4a7c15u, serial * 0xc2b2ae3d27d4eb4fu,
+				       serial * 0x165667b19e3779f9u, serial * 0x27d4eb2f165667c5u };
 
-	if (!k || asprintf(&id, "%064llx", (unsigned long long)serial * 0x9e3779b97f4a7c15u) < 0 ||
+	/* No part of an id is like another's: packing the page takes the longer for it. */
+	if (!k || asprintf(&id, "%016llx%016llx%016llx%016llx", part[0], part[1], part[2], part[3]) < 0 ||
 	    asprintf(&pod, "service-%llu-6d4b75cb6d-hq9xp", (unsigned long long)serial) < 0)
 		exit(1);
 	k->refs = 1;
