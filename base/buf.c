@@ -43,6 +43,15 @@ void buf_reset(struct buf *b)
 	b->full = false;
 }
 
+int buf_drain(struct buf *b)
+{
+	if (!b->full && b->len > 0) {
+		b->full = b->drain(b->drain_arg, b->data, b->len) != 0;
+		b->data[b->len = 0] = '\0';
+	}
+	return b->full ? -(int)ERR_MEMORY : 0;
+}
+
 /* Room for n more bytes and the NUL. Secret memory is never realloc'ed: the old copy would stay. */
 int buf_reserve(struct buf *b, size_t n)
 {
@@ -55,6 +64,8 @@ int buf_reserve(struct buf *b, size_t n)
 	size_t need = b->len + n + 1;
 	if (need <= b->cap)
 		return 0;
+	if (b->drain && b->len > 0)
+		return buf_drain(b) < 0 ? -(int)ERR_MEMORY : buf_reserve(b, n);
 	size_t cap = b->cap ? b->cap : 128;
 	while (cap < need)
 		cap *= 2;

@@ -17,6 +17,10 @@ struct buf {
 	char *data;
 	size_t len, cap, max;
 	bool full, secret;
+	/* For a text that need not be there whole, set after buf_init: instead of growing, the buffer hands over what it
+	 * holds, and is empty. Other than 0: it cannot be taken, the buffer is full. NULL: it grows. */
+	int (*drain)(void *arg, const char *data, size_t len);
+	void *drain_arg;
 };
 
 /* An empty buffer that may hold max bytes. Nothing is allocated yet. */
@@ -26,6 +30,8 @@ void buf_init_secret(struct buf *b, size_t max);
 void buf_clear(struct buf *b);
 /* Drops the contents, keeps the memory (wiped if secret), forgets a sticky failure. */
 void buf_reset(struct buf *b);
+/* Hands over what is left to a buffer's drain. 0, or -ERR_MEMORY: something was not taken. */
+int buf_drain(struct buf *b);
 /* Makes room for n more bytes at once, where a text's length is about known. As an add that fails. */
 int buf_reserve(struct buf *b, size_t n);
 /* Append. 0, or -ERR_MEMORY when the cap or memory is exhausted (sticky). */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include "base/cleanup.h"
@@ -25,6 +26,7 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 #define LINGER_S 2
+#define PIECE (64 * 1024 - 1) /* bytes of a page that are packed at a time */
 
 const struct http_status http_statuses[] = {
 	{ 200, "200", "OK" },
@@ -89,6 +91,7 @@ struct http {
 	struct auth *auth; /* NULL: never had users */
 	char *headers;	   /* lines that every answer has besides its own; NULL: none */
 	struct page *made[NFORMS][2]; /* of the last reading; [1]: gzip */
+	size_t zipped[NFORMS];	      /* length of the last one made with gzip */
 	size_t held;		      /* bytes of pages that are no longer current */
 	struct conn *conns;
 	struct http_stats stats;
@@ -146,26 +149,87 @@ static size_t status_row(int status)
 
 /* ---- making pages */
 
-/* One gzip member (RFC 1952) of it. The fastest level: a scrape waits for it, and text like this
- * shrinks to less than a tenth all the same. */
-static int compress_page(const struct page *from, struct buf *out)
+/* One gzip member (RFC 1952) being made. */
+struct packer {
+	z_stream z;
+	struct buf *out;
+	size_t taken; /* bytes */
+};
+
+static int pack(struct packer *p, const char *data, size_t len, int flush)
 {
-	z_stream z = { 0 };
 	unsigned char part[16384];
 	int rc;
 
-	if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+	p->z.next_in = (const unsigned char *)data;
+	p->z.avail_in = (uInt)len;
+	p->taken += len;
+	do {
+		p->z.next_out = part;
+		p->z.avail_out = sizeof part;
+		rc = deflate(&p->z, flush);
+		buf_add(p->out, part, sizeof part - p->z.avail_out);
+	} while (rc == Z_OK && p->z.avail_out == 0);
+	return rc == Z_STREAM_ERROR || p->out->full || p->taken > PAGE_MAX ? -1 : 0;
+}
+
+static int pack_more(void *packer, const char *data, size_t len)
+{
+	return pack(packer, data, len, Z_NO_FLUSH);
+}
+
+/* What a page was before it was packed. */
+static int unpack(const struct page *from, struct buf *text)
+{
+	z_stream z = { .next_in = (const unsigned char *)from->text, .avail_in = (uInt)from->len };
+	unsigned char part[16384];
+	int rc;
+
+	if (inflateInit2(&z, 15 + 16) != Z_OK)
 		return -1;
-	z.next_in = (unsigned char *)from->text;
-	z.avail_in = (uInt)from->len;
 	do {
 		z.next_out = part;
 		z.avail_out = sizeof part;
-		rc = deflate(&z, Z_FINISH);
-		buf_add(out, part, sizeof part - z.avail_out);
+		rc = inflate(&z, Z_NO_FLUSH);
+		buf_add(text, part, sizeof part - z.avail_out);
 	} while (rc == Z_OK);
-	deflateEnd(&z);
-	return rc == Z_STREAM_END && !out->full ? 0 : -1;
+	inflateEnd(&z);
+	return rc == Z_STREAM_END && !text->full ? 0 : -1;
+}
+
+/* The text that a form of the page is made of: the first to ask since the last reading has it made. */
+static int make_text(struct http *h, enum form form, struct buf *text)
+{
+	const struct page *zipped = h->made[form][1];
+	struct err e = { 0 };
+
+	if (zipped)
+		return unpack(zipped, text);
+	return form == FORM_LANDING ? h->pages.landing(h->pages.arg, text, &e)
+				    : h->pages.metrics(h->pages.arg, (enum page_format)form, text, &e);
+}
+
+/* The form's text with gzip; *ret_len is its length without. The fastest level: a scrape waits for it, and text
+ * like this shrinks to a fifth all the same. The text is never there as a whole, for it is several MB: it is packed in
+ * pieces, while they are in the processor's cache. */
+static int make_packed(struct http *h, enum form form, struct buf *out, size_t *ret_len)
+{
+	const struct page *plain = h->made[form][0];
+	struct packer p = { .out = out };
+	AUTO_BUF struct buf text;
+
+	buf_init(&text, PAGE_MAX);
+	if (deflateInit2(&p.z, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		return -1;
+	text.drain = pack_more;
+	text.drain_arg = &p;
+	(void)buf_reserve(&text, PIECE);
+	int rc = plain ? pack_more(&p, plain->text, plain->len) : make_text(h, form, &text);
+
+	rc = rc < 0 || buf_drain(&text) < 0 ? -1 : pack(&p, "", 0, Z_FINISH);
+	deflateEnd(&p.z);
+	*ret_len = p.taken;
+	return rc;
 }
 
 /* Closes connections that hold up pages of the past, the slowest first, until few enough are left. */
@@ -203,12 +267,12 @@ static struct page *page_new(struct http *h, struct buf *text)
 	return NULL;
 }
 
-/* The page in that form; made if this is the first to ask since the last reading. NULL: cannot be
- * made. It is the server's: whoever sends it takes a reference. */
+/* The page in that form; made if this is the first to ask since the last reading. With gzip and without it is the same
+ * text, whichever was asked for first. NULL: cannot be made. It is the server's: whoever sends it takes a reference. */
 static struct page *page_get(struct http *h, enum form form, bool gzip)
 {
-	struct page **at = &h->made[form][gzip], *plain = NULL;
-	struct err e = { 0 };
+	struct page **at = &h->made[form][gzip];
+	size_t len = form != FORM_LANDING ? h->stats.page_bytes[form] : 0;
 	int rc;
 
 	if (*at)
@@ -216,16 +280,14 @@ static struct page *page_get(struct http *h, enum form form, bool gzip)
 	AUTO_BUF struct buf text;
 
 	buf_init(&text, PAGE_MAX);
-	if (gzip) {
-		plain = page_get(h, form, false);
-		rc = plain ? compress_page(plain, &text) : -1;
-	} else if (form == FORM_LANDING) {
-		rc = h->pages.landing(h->pages.arg, &text, &e);
-	} else {
-		(void)buf_reserve(&text, h->stats.page_bytes[form]); /* about as long as the last one */
-		rc = h->pages.metrics(h->pages.arg, (enum page_format)form, &text, &e);
-		h->stats.page_bytes[form] = text.len;
-	}
+	(void)buf_reserve(&text, gzip ? h->zipped[form] : len); /* about as long as the last one */
+	rc = gzip ? make_packed(h, form, &text, &len) : make_text(h, form, &text);
+	if (gzip)
+		h->zipped[form] = text.len;
+	else
+		len = text.len;
+	if (form != FORM_LANDING)
+		h->stats.page_bytes[form] = len;
 	*at = rc < 0 ? NULL : page_new(h, &text);
 	if (!*at && !gzip)
 		h->stats.failures++;
@@ -300,9 +362,8 @@ static void answer_text(struct conn *c, const struct request *r, int status, con
 
 static void answer_page(struct conn *c, const struct request *r, enum form form, const char *type)
 {
-	struct page *plain = page_get(c->http, form, false);
-	struct page *zipped = plain && r->gzip ? page_get(c->http, form, true) : NULL;
-	struct page *p = zipped ? zipped : plain;
+	struct page *zipped = r->gzip ? page_get(c->http, form, true) : NULL;
+	struct page *p = zipped ? zipped : page_get(c->http, form, false);
 
 	if (!p) {
 		answer_text(c, r, 500, "the page could not be made; the log says why\n");

@@ -48,6 +48,50 @@ Test(buf, the_cap_holds_and_failure_is_sticky)
 	cr_assert_str_eq(buf_str(&b), "");
 }
 
+static int take_some(void *into, const char *data, size_t len)
+{
+	return buf_add(into, data, len);
+}
+
+Test(buf, a_drain_gets_all_in_order_and_the_buffer_stays_small)
+{
+	struct buf b, got;
+
+	buf_init(&b, 1 << 20);
+	buf_init(&got, 3000);
+	b.drain = take_some;
+	b.drain_arg = &got;
+	cr_assert_eq(buf_reserve(&b, 100), 0);
+	size_t cap = b.cap;
+
+	for (int i = 0; i < 500; i++)
+		cr_assert_eq(buf_addf(&b, "%d,", i), 0);
+	cr_expect_eq(b.cap, cap);
+	/* What is larger than the buffer goes through as well. */
+	char large[512];
+
+	memset(large, 'x', sizeof large);
+	cr_assert_eq(buf_add(&b, large, sizeof large), 0);
+	cr_assert_eq(buf_drain(&b), 0);
+	cr_expect_eq(b.len, 0u);
+	cr_expect_eq(got.len, 10u * 2 + 90 * 3 + 400 * 4 + sizeof large);
+	cr_expect_eq(memcmp(got.data, "0,1,2,", 6), 0);
+	cr_expect_eq(memcmp(got.data + got.len - sizeof large - 8, "498,499,x", 9), 0);
+	/* A drain that takes no more: as a buffer that has reached its cap. */
+	int rc = 0;
+
+	for (int i = 0; i < 10 && rc == 0; i++)
+		rc = buf_add(&b, large, 100);
+	for (int i = 0; i < 10 && rc == 0; i++)
+		rc = buf_add(&b, large, sizeof large);
+	cr_expect_lt(rc, 0);
+	cr_expect(b.full);
+	cr_expect_eq(buf_drain(&b), -(int)ERR_MEMORY);
+	cr_expect_leq(got.len, 3000u);
+	buf_clear(&b);
+	buf_clear(&got);
+}
+
 Test(secret, compares_and_carries_its_bytes)
 {
 	struct err e = { 0 };

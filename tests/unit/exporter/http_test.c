@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "base/cleanup.h"
 
@@ -29,8 +30,10 @@ static int metrics(void *arg, enum page_format format, struct buf *out, struct e
 		return err_set(e, ERR_MEMORY, "no");
 	w->made[format]++;
 	memset(line, w->first, sizeof line);
-	for (size_t i = 0; i < PAGE / sizeof line; i++)
+	for (size_t i = 0; i < PAGE / sizeof line; i++) {
+		memcpy(line + 8, &i, sizeof i); /* no two alike */
 		buf_add(out, line, sizeof line);
+	}
 	return 0;
 }
 
@@ -152,6 +155,98 @@ Test(http, a_page_is_made_once_for_all)
 	close(fd);
 	http_stats(w.http, &stats);
 	cr_expect_eq(stats.failures, 1u);
+	end(&w);
+}
+
+/* The body of an answer, without the compression that it may have. */
+static void body_of(const struct buf *answer, bool zipped, struct buf *ret)
+{
+	const char *at = strstr(buf_str(answer), "\r\n\r\n");
+
+	cr_assert_not_null(at);
+	cr_assert_eq(strstr(buf_str(answer), "\r\nContent-Encoding: gzip\r\n") != NULL, zipped);
+	at += 4;
+	size_t len = answer->len - (size_t)(at - answer->data);
+
+	buf_reset(ret);
+	if (!zipped) {
+		buf_add(ret, at, len);
+		return;
+	}
+	z_stream z = { .next_in = (unsigned char *)answer->data + (at - answer->data), .avail_in = (uInt)len };
+
+	cr_assert_eq(buf_reserve(ret, PAGE + 1), 0);
+	z.next_out = (unsigned char *)ret->data;
+	z.avail_out = PAGE + 1;
+	cr_assert_eq(inflateInit2(&z, 15 + 16), Z_OK);
+	cr_assert_eq(inflate(&z, Z_FINISH), Z_STREAM_END);
+	cr_expect_eq(z.avail_in, 0u, "nothing follows");
+	ret->len = z.total_out;
+	inflateEnd(&z);
+}
+
+/* With compression and without, whichever is asked for first: the same bytes, and the page is made once. */
+Test(http, compressed_or_not_it_is_one_page)
+{
+	struct world w;
+	struct http_stats stats;
+	AUTO_BUF struct buf answer;
+	struct buf bodies[2];
+
+	begin(&w);
+	buf_init(&answer, 16 << 20);
+	buf_init(&bodies[0], 16 << 20);
+	buf_init(&bodies[1], 16 << 20);
+	for (unsigned reading = 0; reading < 4; reading++) {
+		w.first = (char)('a' + reading);
+		http_publish(w.http);
+		for (unsigned turn_of = 0; turn_of < 4; turn_of++) {
+			bool zipped = (turn_of + reading) % 2;
+			int fd = connect_to(&w);
+
+			ask(fd, zipped ? "Connection: close\r\nAccept-Encoding: gzip\r\n" : "Connection: close\r\n");
+			buf_reset(&answer);
+			read_all(&w, fd, &answer);
+			close(fd);
+			body_of(&answer, zipped, &bodies[zipped]);
+		}
+		cr_expect_eq(w.made[FORMAT_TEXT], reading + 1, "once for each reading");
+		cr_assert_eq(bodies[0].len, PAGE);
+		cr_assert_eq(bodies[1].len, PAGE);
+		cr_expect_eq(memcmp(bodies[0].data, bodies[1].data, PAGE), 0);
+		cr_expect_eq(bodies[0].data[0], w.first);
+		http_stats(w.http, &stats);
+		cr_expect_eq(stats.page_bytes[FORMAT_TEXT], PAGE, "its size is told without compression");
+	}
+	/* The landing page as well. */
+	for (unsigned plain = 0; plain < 2; plain++) {
+		int fd = connect_to(&w);
+		char text[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAccept-Encoding: gzip;q=0\r\n\r\n";
+		char *q = strstr(text, ";q=0");
+
+		if (!plain)
+			memcpy(q, ";q=1", 4);
+		cr_assert_eq(write(fd, text, sizeof text - 1), (ssize_t)sizeof text - 1);
+		buf_reset(&answer);
+		read_all(&w, fd, &answer);
+		close(fd);
+		body_of(&answer, !plain, &bodies[0]);
+		cr_expect_eq(bodies[0].len, strlen("<html></html>"));
+		cr_expect_eq(memcmp(bodies[0].data, "<html></html>", bodies[0].len), 0);
+	}
+	w.fails = true;
+	http_publish(w.http);
+	int fd = connect_to(&w);
+
+	ask(fd, "Connection: close\r\nAccept-Encoding: gzip\r\n");
+	buf_reset(&answer);
+	read_all(&w, fd, &answer);
+	cr_expect_eq(memcmp(buf_str(&answer), "HTTP/1.1 500 ", 13), 0, "half a page is none");
+	close(fd);
+	http_stats(w.http, &stats);
+	cr_expect_eq(stats.failures, 1u);
+	buf_clear(&bodies[0]);
+	buf_clear(&bodies[1]);
 	end(&w);
 }
 
