@@ -569,10 +569,22 @@ static struct in6_addr peer_of(const struct sockaddr *from)
 	return a;
 }
 
+/* Who renews a certificate replaces its files, and tells nobody. */
+static void look_for_certificate(struct http *h)
+{
+	struct err e = { 0 };
+	int rc = h->tls ? tls_refresh(h->tls, &e) : 0;
+
+	if (rc != 0 && h->pages.certificate)
+		h->pages.certificate(h->pages.arg, rc < 0 ? &e : NULL);
+}
+
 static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from, int len,
 		      void *arg)
 {
 	struct http *h = arg;
+
+	look_for_certificate(h);
 	struct conn *c = calloc(1, sizeof *c);
 	struct bufferevent *bev = !c ? NULL
 				  : h->tls ? tls_accept(h->tls, h->base, fd)
@@ -750,14 +762,14 @@ static int header_lines(const struct web_config *config, char **ret, struct err 
 	return 0;
 }
 
-int http_configure(struct http *h, const struct web_config *config, struct err *e)
+int http_configure(struct http *h, const struct web_config *config, bool wait, struct err *e)
 {
 	struct tls *tls = NULL;
 	AUTO_FREE char *headers = NULL;
 	int rc = header_lines(config, &headers, e);
 
 	if (rc == 0 && config->tls.on)
-		rc = tls_new(&config->tls, &tls, e);
+		rc = tls_new(&config->tls, wait, &tls, e);
 	if (rc == 0 && config->nusers > 0 && !h->auth)
 		rc = auth_new(h->base, &h->auth, e);
 	if (rc == 0 && h->auth)
@@ -770,6 +782,7 @@ int http_configure(struct http *h, const struct web_config *config, struct err *
 	h->tls = tls;
 	free(h->headers);
 	h->headers = take_ptr(&headers);
+	look_for_certificate(h);
 	return 0;
 }
 

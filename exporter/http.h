@@ -13,6 +13,7 @@
  * who ask until the next reading; then it is dropped whole. A connection that is still sending keeps
  * the one it began with; such pages are bounded too (HTTP_HELD_MAX): the slowest reader goes.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -50,6 +51,9 @@ struct http_pages {
 	int (*landing)(void *arg, struct buf *out, struct err *e); /* HTML */
 	/* Somebody was sent all of the metrics of the last reading. May be NULL. */
 	void (*served)(void *arg);
+	/* The certificate's files have changed: what they hold is shown from now on, or cannot be used (why),
+	 * and the old one, if any, goes on. May be NULL. */
+	void (*certificate)(void *arg, const struct err *why);
 	void *arg;
 };
 
@@ -70,8 +74,9 @@ int http_new(struct event_base *base, const char *address, const char *metrics_p
 	     const struct http_pages *pages, struct http **ret, struct err *e);
 void http_free(struct http *h);
 /* Takes over TLS, headers and users for connections and requests from now on; nothing of *config is
- * needed afterwards. -ERR_CONFIG, -ERR_MEMORY, -ERR_FAILED: all stays as it was. */
-int http_configure(struct http *h, const struct web_config *config, struct err *e);
+ * needed afterwards. With wait, a certificate that does not exist yet is no error: until it does,
+ * connections are closed. -ERR_CONFIG, -ERR_MEMORY, -ERR_FAILED: all stays as it was. */
+int http_configure(struct http *h, const struct web_config *config, bool wait, struct err *e);
 /* There is a new reading: what was made before is out of date. The first one makes /readyz ready. */
 void http_publish(struct http *h);
 void http_stats(const struct http *h, struct http_stats *ret);

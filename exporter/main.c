@@ -18,7 +18,8 @@
  *	                     /sys (powercap, hwmon, devices/cpu, devices/system/cpu, kernel/btf,
  *	                     fs/cgroup), /proc/cpuinfo, /proc/stat, /proc/self, the configuration,
  *	                     --estimator.model, /etc/ssl/certs/ca-certificates.crt or the
- *	                     configured CA file; /etc/resolv.conf and /etc/hosts for named peers
+ *	                     configured CA file; /etc/resolv.conf and /etc/hosts for named peers; certificate
+ *	                     and key that the web configuration names
  *	writes               nothing
  *	sockets              AF_INET AF_INET6 (pages, BMC, kubelet), AF_UNIX (notify)
  *	system calls         @system-service less @privileged and @resources; bpf, perf_event_open,
@@ -318,6 +319,14 @@ static void on_served(void *arg)
 	ledger_shown(((struct app *)arg)->ledger);
 }
 
+static void on_certificate(void *arg, const struct err *why)
+{
+	if (why)
+		SAY((struct app *)arg, LOG_LEVEL_WARN, "certificate not taken over", "reason", why->msg);
+	else
+		SAY((struct app *)arg, LOG_LEVEL_INFO, "certificate read again");
+}
+
 static int serve_landing(void *arg, struct buf *out, struct err *e)
 {
 	struct app *a = arg;
@@ -386,7 +395,8 @@ static void config_drop(struct config *c)
 }
 
 /* TLS and users from the file that the options name, or none. http NULL: only looks whether it could
- * be done. */
+ * be done. In the beginning, before the first page, a certificate may be missing yet: counting does not
+ * wait for it. */
 static int configure_web(struct app *a, const struct options *o, struct http *http, struct err *e)
 {
 	struct web_config web;
@@ -397,9 +407,9 @@ static int configure_web(struct app *a, const struct options *o, struct http *ht
 	if (o->web_config_file)
 		rc = web_config_read(o->web_config_file, &web, e);
 	if (rc == 0 && http)
-		rc = http_configure(http, &web, e);
+		rc = http_configure(http, &web, !a->ready, e);
 	else if (rc == 0 && web.tls.on)
-		rc = tls_new(&web.tls, &tls, e);
+		rc = tls_new(&web.tls, false, &tls, e);
 	if (rc == 0 && http && web.http2)
 		SAY(a, LOG_LEVEL_WARN, "http2 is asked for but not supported; HTTP/1.1 is spoken", "file",
 		    o->web_config_file);
@@ -602,7 +612,7 @@ static int run_server(struct app *a, struct err *e)
 	uint64_t watchdog = notify_watchdog_ns();
 	struct loop_timer *timer = NULL;
 	struct http_pages pages = { .metrics = serve_metrics, .landing = serve_landing, .served = on_served,
-				    .arg = a };
+				    .certificate = on_certificate, .arg = a };
 	int rc = http_new(loop_base(a->loop), a->options.listen_address, a->options.telemetry_path, &pages,
 			  &a->http, e);
 

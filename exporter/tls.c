@@ -2,6 +2,7 @@
 #include "exporter/tls.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
@@ -9,14 +10,30 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
+
+/* What the server shows: its certificate, those that it hangs on, and the key. */
+struct pair {
+	X509 *cert;
+	STACK_OF(X509) *chain;
+	EVP_PKEY *key;
+};
+
+/* One of the files that a pair is read from. */
+struct pair_file {
+	char *path; /* NULL: it is not from a file */
+	struct stat seen; /* before it was read last; all zero: it was not there */
+};
 
 /* Lives as long as its context, which every connection that uses it keeps alive. */
 struct tls {
 	SSL_CTX *ctx;
 	bool verify;	  /* a client's certificate must be of the client CA */
 	struct strv sans; /* and have one of these names; empty: any */
+	struct pair pair; /* of connections to come; cert NULL: there is none yet */
+	struct pair_file cert, key;
 };
 
 /* What OpenSSL says, in its own words; empties its queue. */
@@ -43,35 +60,12 @@ __attribute__((format(printf, 2, 3))) static int bad(struct err *e, const char *
 
 /* ---- certificate and key */
 
-/* The PEM text of a certificate chain, the server's own first. */
-static int use_chain(SSL_CTX *ctx, const char *pem)
+static void pair_clear(struct pair *p)
 {
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-	X509 *own = bio ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL) : NULL, *next = NULL;
-	int ok = own && SSL_CTX_use_certificate(ctx, own) == 1;
-
-	X509_free(own);
-	while (ok && (next = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
-		ok = SSL_CTX_add0_chain_cert(ctx, next) == 1;
-		if (!ok)
-			X509_free(next);
-	}
-	BIO_free(bio);
-	/* The end of the text shows as an error. */
-	if (ok)
-		ERR_clear_error();
-	return ok;
-}
-
-static int use_key(SSL_CTX *ctx, const struct secret *key)
-{
-	BIO *bio = BIO_new_mem_buf(secret_expose(key), (int)secret_len(key));
-	EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
-	int ok = pkey && SSL_CTX_use_PrivateKey(ctx, pkey) == 1;
-
-	EVP_PKEY_free(pkey);
-	BIO_free(bio);
-	return ok;
+	X509_free(p->cert);
+	sk_X509_pop_free(p->chain, X509_free);
+	EVP_PKEY_free(p->key);
+	*p = (struct pair){ 0 };
 }
 
 /* A key with a password would make OpenSSL ask the terminal. */
@@ -81,21 +75,126 @@ static int no_password(char *into, int size, int writing, void *arg)
 	return -1;
 }
 
-static int load_pair(SSL_CTX *ctx, const struct tls_config *c, struct err *e)
+/* The PEM text of a certificate chain, the server's own first. */
+static bool read_chain(BIO *bio, struct pair *p)
 {
-	SSL_CTX_set_default_passwd_cb(ctx, no_password);
-	if (c->cert_file && SSL_CTX_use_certificate_chain_file(ctx, c->cert_file) != 1)
-		return bad(e, "cannot use the certificate '%s'", c->cert_file);
-	if (c->cert && !use_chain(ctx, c->cert))
-		return bad(e, "cannot use the text of 'cert'");
-	if (c->key_file && SSL_CTX_use_PrivateKey_file(ctx, c->key_file, SSL_FILETYPE_PEM) != 1)
-		return bad(e, "cannot use the private key '%s'", c->key_file);
-	if (c->key && !use_key(ctx, c->key))
-		return bad(e, "cannot use the text of 'key'");
-	/* Of a pair from two files that fails above already; of texts maybe only here. */
-	if (SSL_CTX_check_private_key(ctx) != 1)
-		return bad(e, "certificate and private key do not belong together");
+	X509 *next = NULL;
+
+	p->cert = bio ? PEM_read_bio_X509_AUX(bio, NULL, no_password, NULL) : NULL;
+	p->chain = sk_X509_new_null();
+	if (!p->cert || !p->chain)
+		return false;
+	while ((next = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL) {
+		if (sk_X509_push(p->chain, next) == 0) {
+			X509_free(next);
+			return false;
+		}
+	}
+	/* The end of the text shows as an error; one that is cut off shows as another. */
+	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		return false;
+	ERR_clear_error();
+	return true;
+}
+
+/* An SSL of the context takes it: its keys are long enough, and of a kind that is spoken. */
+static bool fits(SSL_CTX *ctx, const struct pair *p)
+{
+	SSL *ssl = SSL_new(ctx);
+	bool ok = ssl && SSL_use_cert_and_key(ssl, p->cert, p->key, p->chain, 1) == 1;
+
+	SSL_free(ssl);
+	return ok;
+}
+
+/* cert and key: the texts where there are no files. */
+static int read_pair(const struct tls *t, const char *cert, const struct secret *key, struct pair *ret,
+		     struct err *e)
+{
+	BIO *bio = t->cert.path ? BIO_new_file(t->cert.path, "r") : BIO_new_mem_buf(cert, -1);
+	bool ok = read_chain(bio, ret);
+
+	BIO_free(bio);
+	if (!ok)
+		return t->cert.path ? bad(e, "cannot use the certificate '%s'", t->cert.path)
+				    : bad(e, "cannot use the text of 'cert'");
+	bio = t->key.path ? BIO_new_file(t->key.path, "r")
+			  : BIO_new_mem_buf(secret_expose(key), (int)secret_len(key));
+	ret->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
+	BIO_free(bio);
+	ok = ret->key && X509_check_private_key(ret->cert, ret->key) == 1;
+	if (!ok && t->key.path)
+		return bad(e, "cannot use the private key '%s'", t->key.path);
+	if (!ok)
+		return bad(e, ret->key ? "certificate and private key do not belong together"
+				       : "cannot use the text of 'key'");
+	if (!fits(t->ctx, ret))
+		return bad(e, "cannot use the certificate '%s'", t->cert.path ? t->cert.path : "cert");
 	return 0;
+}
+
+/* True when it is another file than the one that was seen last; from now on this one was. */
+static bool see(struct pair_file *f)
+{
+	struct stat now = { 0 }, was = f->seen;
+
+	if (f->path && stat(f->path, &now) < 0)
+		now = (struct stat){ 0 };
+	f->seen = now;
+	return now.st_dev != was.st_dev || now.st_ino != was.st_ino || now.st_size != was.st_size ||
+	       now.st_ctim.tv_sec != was.st_ctim.tv_sec || now.st_ctim.tv_nsec != was.st_ctim.tv_nsec;
+}
+
+/* Not by access(2): that leaves out the capability that reads it. */
+static bool is_missing(const struct pair_file *f)
+{
+	struct stat st;
+
+	return stat(f->path, &st) < 0 && errno == ENOENT;
+}
+
+/* Files have to be seen before, so that a change meanwhile is found the next time. */
+static int take_pair(struct tls *t, const char *cert, const struct secret *key, struct err *e)
+{
+	struct pair new = { 0 };
+	int rc = read_pair(t, cert, key, &new, e);
+
+	if (rc < 0) {
+		pair_clear(&new);
+		return rc;
+	}
+	pair_clear(&t->pair);
+	t->pair = new;
+	return 0;
+}
+
+static int first_pair(struct tls *t, const struct tls_config *c, bool wait, struct err *e)
+{
+	t->cert.path = c->cert_file ? strdup(c->cert_file) : NULL;
+	t->key.path = c->key_file ? strdup(c->key_file) : NULL;
+	if ((c->cert_file && !t->cert.path) || (c->key_file && !t->key.path))
+		return err_set(e, ERR_MEMORY, "no memory for TLS");
+	(void)see(&t->cert), (void)see(&t->key);
+	int rc = take_pair(t, c->cert, c->key, e);
+
+	if (rc == 0 || !wait || !t->cert.path || !t->key.path || !(is_missing(&t->cert) || is_missing(&t->key)))
+		return rc;
+	t->cert.seen.st_size = -1; /* whatever is there when it is looked for, it is news */
+	*e = (struct err){ 0 };
+	return 0;
+}
+
+int tls_refresh(struct tls *t, struct err *e)
+{
+	bool cert = see(&t->cert), key = see(&t->key);
+
+	/* Of a pair in which one is a text the other cannot change. */
+	if ((!cert && !key) || !t->cert.path || !t->key.path)
+		return 0;
+	ERR_clear_error();
+	int rc = take_pair(t, NULL, NULL, e);
+
+	return rc < 0 ? rc : 1;
 }
 
 /* ---- clients' certificates */
@@ -264,8 +363,12 @@ static void rules_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, lon
 	struct tls *t = ptr;
 
 	(void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
-	if (t)
-		strv_clear(&t->sans);
+	if (!t)
+		return;
+	strv_clear(&t->sans);
+	pair_clear(&t->pair);
+	free(t->cert.path);
+	free(t->key.path);
 	free(t);
 }
 
@@ -290,7 +393,7 @@ static struct tls *context(void)
 	return NULL;
 }
 
-int tls_new(const struct tls_config *config, struct tls **ret, struct err *e)
+int tls_new(const struct tls_config *config, bool wait, struct tls **ret, struct err *e)
 {
 	struct tls *t = context();
 
@@ -299,7 +402,7 @@ int tls_new(const struct tls_config *config, struct tls **ret, struct err *e)
 	ERR_clear_error();
 	int rc = use_rules(t->ctx, config, e);
 
-	rc = rc < 0 ? rc : load_pair(t->ctx, config, e);
+	rc = rc < 0 ? rc : first_pair(t, config, wait, e);
 	rc = rc < 0 ? rc : ask_clients(t, config, e);
 	if (rc < 0)
 		tls_free(t);
@@ -316,10 +419,12 @@ void tls_free(struct tls *t)
 
 struct bufferevent *tls_accept(struct tls *t, struct event_base *base, int fd)
 {
-	SSL *ssl = SSL_new(t->ctx);
+	const struct pair *p = &t->pair;
+	SSL *ssl = p->cert ? SSL_new(t->ctx) : NULL;
+	bool ok = ssl && SSL_use_cert_and_key(ssl, p->cert, p->key, p->chain, 1) == 1;
 	struct bufferevent *bev =
-		ssl ? bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE)
-		    : NULL;
+		ok ? bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE)
+		   : NULL;
 
 	if (bev)
 		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);

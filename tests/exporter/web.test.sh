@@ -96,6 +96,8 @@ cert() { # NAME SAN ISSUER: a key and a certificate of an authority (or its own)
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout "$tmp/ca.key" -out "$tmp/ca.pem" 2>/dev/null
 cert node IP:127.0.0.1 self
 cert node2 IP:127.0.0.1 self
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ec -addext subjectAltName=IP:127.0.0.1 \
+	-keyout "$tmp/ec.key" -out "$tmp/ec.pem" 2>/dev/null
 cert prom DNS:prom.example.org ca
 cert guest DNS:guest.example.org ca
 cert stranger DNS:prom.example.org self
@@ -136,6 +138,7 @@ whole() {
 		grep -q '^ok' && ! grep -q 'unexpected eof' "$tmp/s_client"
 }
 test_that 'and ended properly' whole
+cp "$tmp/node.key" "$tmp/node1.key"
 cp "$tmp/node2.pem" "$tmp/node.new" && mv "$tmp/node.pem" "$tmp/node1.pem" && mv "$tmp/node.new" "$tmp/node.pem"
 mismatch() { reloaded && tail -n 1 "$tmp/log" | grep -q 'the old one stays.*node.key.*mismatch'; }
 test_that 'a certificate without its key is not taken over' mismatch
@@ -143,6 +146,34 @@ test_that 'the old one goes on' gives 200 --cacert "$tmp/node1.pem" "$https/metr
 cp "$tmp/node2.key" "$tmp/node.key"
 fresh() { reloaded && gives 200 --cacert "$tmp/node2.pem" "$https/metrics"; }
 test_that 'SIGHUP reads a new certificate' fresh
+# who renews it puts one file after the other, and tells nobody
+served() { # NAME: that is the certificate of the next connection
+	gives 200 --cacert "$tmp/$1.pem" "$https/metrics"
+}
+put() { # FILE AS: in one piece, as another file
+	cp "$tmp/$1" "$tmp/$2.new" && mv "$tmp/$2.new" "$tmp/$2"
+}
+taken() { grep -c 'certificate read again' "$tmp/log"; }
+refused() { grep -c 'certificate not taken over' "$tmp/log"; }
+were=$(refused)
+put node1.pem node.pem
+half() { served node2 && served node2 && [ "$(refused)" = $((were + 1)) ] && tail -n 1 "$tmp/log" | grep -q 'level=warn.*node.key.*mismatch'; }
+test_that 'a certificate whose key is still to come is not shown, which is told once' half
+were=$(taken)
+put node1.key node.key
+whole_pair() { served node1 && [ "$(taken)" = $((were + 1)) ]; }
+test_that 'with its key it is, at the next connection and without SIGHUP' whole_pair
+ec_pair() { put ec.pem node.pem && put ec.key node.key && served ec && gives 200 --tls-max 1.2 --cacert "$tmp/ec.pem" "$https/metrics"; }
+test_that 'also one of another kind, and nothing of the old one is left' ec_pair
+broken_pair() { head -c 200 "$tmp/ec.pem" >"$tmp/node.pem" && served ec && tail -n 1 "$tmp/log" | grep -q 'not taken over.*node.pem'; }
+test_that 'one that is cut off is not' broken_pair
+gone_pair() { rm "$tmp/node.pem" && served ec && tail -n 1 "$tmp/log" | grep -q 'not taken over.*node.pem.*No such file'; }
+test_that 'one that is taken away is missed, and the old one goes on' gone_pair
+put node2.pem node.pem
+put node2.key node.key
+test_that 'and a new one is taken' served node2
+same_process() { kill -0 "$pid" && [ "$(grep -c 'msg=starting' "$tmp/log")" = 1 ]; }
+test_that 'all by one process' same_process
 web 'tls_server_config:' '  cert_file: node.pem' '  key_file: node.key' '  min_version: TLS13' \
 	'  client_auth_type: RequireAndVerifyClientCert' '  client_ca_file: ca.pem' \
 	'  client_allowed_sans: [prom.example.org]'
@@ -160,15 +191,27 @@ greet() { # half-open TLS: connected, no word said
 test_that '200 that never finish their greeting keep no scrape off' greet
 stop
 test_that 'SIGTERM ends it with status 0' test "$status" = 0
-broken() {
+broken() { # LINE WORDS OPTION...
 	web "$1"
-	"$exporter" --web.config.file "$tmp/web.yml" --web.listen-address 127.0.0.1:0 >"$tmp/o" 2>&1
-	[ $? = 3 ] && cat "$tmp/o" && grep -q "$2" "$tmp/o"
+	said=$2
+	shift 2
+	"$exporter" --web.config.file "$tmp/web.yml" --web.listen-address 127.0.0.1:0 "$@" >"$tmp/o" 2>&1
+	[ $? = 3 ] && cat "$tmp/o" && grep -q "$said" "$tmp/o"
 }
 test_that 'a misspelt key is told with its place' broken 'basic_auth_user: {}' \
 	"web.yml:1:1: unknown key 'basic_auth_user'; did you mean 'basic_auth_users'"
-test_that 'a certificate that is not there is told' broken 'tls_server_config: {cert_file: no.pem, key_file: no.key}' \
-	"certificate '$tmp/no.pem': No such file"
+test_that 'one that is none is told' broken 'tls_server_config: {cert_file: web.yml, key_file: node.key}' "certificate '$tmp/web.yml': no start line"
+test_that '--check finds a certificate missing' broken 'tls_server_config: {cert_file: no.pem, key_file: no.key}' \
+	"certificate '$tmp/no.pem': No such file" --check
+web 'tls_server_config: {cert_file: late.pem, key_file: late.key}'
+start "$tmp/log" --path.sysfs "$none" --web.config.file "$tmp/web.yml"
+https=https://127.0.0.1:$port
+awaited() { grep -q "level=warn .*not taken over.*late.pem': No such file" "$tmp/log" && gives 000 "$https/metrics" && gives 000 "http://127.0.0.1:$port/metrics"; }
+test_that 'but it is measured meanwhile: nobody is let in' awaited
+put node2.key late.key
+put node2.pem late.pem
+test_that 'until the certificate is there' served node2
+stop
 
 # ---- users
 web 'basic_auth_users:' "  prom: $hash"

@@ -50,7 +50,7 @@ static void served(void *arg)
 
 static void begin(struct world *w)
 {
-	struct http_pages pages = { metrics, landing, served, w };
+	struct http_pages pages = { .metrics = metrics, .landing = landing, .served = served, .arg = w };
 	struct err e = { 0 };
 
 	*w = (struct world){ .base = event_base_new(), .first = 'a' };
