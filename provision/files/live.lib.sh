@@ -161,6 +161,53 @@ live_reach() {
 	esac
 }
 
+# plain_page PORT PATH, tls_page PORT PATH ARG...: true when HTTP answers, in $b; else why not is in $v. ARG is how curl is to
+# verify; where there is no curl, CA in "--cacert CA" is kubectl's, which does not tell the status line.
+plain_page() {
+	rc=0 v=
+	b=$(timeout -k 1 10 bash --norc -euc "$http_get" powerstack "$1" "$2" 2>&1) || rc=$?
+	case $rc in
+	0) v='it does not answer by HTTP' ;;
+	124 | 137) v='no answer within 10 s' ;;
+	*) v=${b##*"$nl"} ;;
+	esac
+	[ $rc = 0 ] && is_http
+}
+tls_page() {
+	url=https://127.0.0.1:$1 p=$2
+	shift 2
+	if command -v curl >/dev/null; then
+		b=$(quiet_curl -i --no-fail --max-time 10 "$@" "$url$p" 2>&1 | head -c 524288)
+		! is_http || return 0
+		v=${b%%"$nl"*} # what it says behind that is advice
+	else
+		b=$({ timeout -k 1 15 /usr/local/bin/k3s kubectl --kubeconfig /dev/null --server "$url" --certificate-authority "$2" \
+			--token none --request-timeout=10s get --raw "$p" 2>&1 || printf '\n!\n'; } | head -c 524288)
+		case $b in *"$nl!") b=${b%"$nl!"} ;; *) b="HTTP/1.1 200 OK$nl$nl$b"; return 0 ;; esac
+		b=${b%"$nl"}
+		v=${b##*"$nl"}
+	fi
+	return 1
+}
+is_http() {
+	case $b in HTTP/*) ;; *) return 1 ;; esac
+}
+live_http() {
+	a=${1#*:}
+	port=${a%%:*} a=${a#*:}
+	case $a in
+	*:*)
+		if tls_page "$port" "${a%%:*}" --cacert "${a#*:}/agent/server-ca.crt"; then yes "$1" "$b"; return 0; fi
+		why=$v
+		! plain_page "$port" "${a%%:*}" || why='it answers by plain HTTP, not by TLS' ;;
+	*)
+		if plain_page "$port" "$a"; then yes "$1" "$b"; return 0; fi
+		why=$v
+		! command -v curl >/dev/null || ! tls_page "$port" "$a" --insecure || why='it answers by TLS, not by plain HTTP' ;;
+	esac
+	unknown "$1" "${why:-it does not answer}"
+}
+
 live() {
 	case " $*" in *' reach:'*) reached=$(reaches "$@") ;; esac
 	for q; do
@@ -219,11 +266,7 @@ live() {
 			fi ;;
 		overlay:*)
 			if child 60 "$overlay" powerstack "${q#*:}"; then yes "$q" "$v"; elif [ $rc = 8 ]; then no "$q"; else hung $rc "$q" 60 "$v"; fi ;;
-		http:*)
-			v=${q#http:}
-			rc=0
-			b=$(timeout -k 1 10 bash --norc -euc "$http_get" powerstack "${v%%:*}" "${v#*:}" 2>&1) || rc=$?
-			if [ $rc = 0 ] && [ -n "$b" ]; then yes "$q" "$b"; else hung $rc "$q" 10 "${b##*"$nl"}"; fi ;;
+		http:*) live_http "$q" ;;
 		pressure:*)
 			field_of /proc/meminfo MemTotal: || :
 			l=${line% kB}

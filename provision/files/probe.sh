@@ -54,7 +54,8 @@
 # journal     exporter               what the exporter said since it was started
 # journal     rancher                the lines of the last ten minutes of Rancher's pods that are no mere information, the
 #                                    newest 1000; not there without K3s
-# http        port:path              status line, then the first 512 KiB of the body
+# http        port:path[:datadir]    status line, headers and body of that page of this node, together the first 512 KiB; with K3s'
+#                                    data directory by TLS, and the certificate has to be of K3s' authority
 # pressure    -                      memory available (bytes) pids pids_max (tasks now, and their limit)
 # btrfs       path                   errors: all device error counters of the Btrfs mounted there, added up
 # reach       from to                how an address answers when it is asked from one of ours: "ping" or "port N"

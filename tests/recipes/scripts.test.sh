@@ -176,6 +176,53 @@ wait_for 60 test -s "$tmp/serving"
 port=$(sed -n 's/.* port \([0-9]*\).*/\1/p' "$tmp/serving")
 page=$(unset SHLVL && export SSH_CLIENT='127.0.0.1 1 2' HOME="$tmp" && shell=dash probe "http:$port:/")
 like "$page" "^=http:$port:/=HTTP/1.0 200 OK" "no rc file's word is in a page"
+# by TLS, as K3s lays out a node's certificate, when there is a curl
+if command -v curl >/dev/null && command -v openssl >/dev/null; then
+	mkdir -p "$tmp/k3s/agent" "$tmp/other/agent"
+	for d in k3s other; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca -keyout "$tmp/$d/ca.key" \
+			-out "$tmp/$d/agent/server-ca.crt" 2>/dev/null
+	done
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=n1 -keyout "$tmp/k3s/key" -out "$tmp/k3s/csr" 2>/dev/null
+	echo 'subjectAltName=DNS:n1,DNS:localhost,IP:127.0.0.1' >"$tmp/k3s/ext"
+	openssl x509 -req -in "$tmp/k3s/csr" -days 2 -CA "$tmp/k3s/agent/server-ca.crt" -CAkey "$tmp/k3s/ca.key" -CAcreateserial \
+		-extfile "$tmp/k3s/ext" -out "$tmp/k3s/crt" 2>/dev/null
+	python3 -u -c 'import http.server, ssl, sys
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/metrics" else 503)
+        self.end_headers()
+        self.wfile.write(b"a 1\n" * 262144 + b"z 1\n" if self.path == "/metrics" else b"no\n")
+    def log_message(self, *said):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1] + "/crt", sys.argv[1] + "/key")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_address[1])
+server.serve_forever()' "$tmp/k3s" >"$tmp/tls_port" 2>/dev/null &
+	tls_server=$!
+	wait_for 60 test -s "$tmp/tls_port"
+	tls=$(cat "$tmp/tls_port")
+	for shell in dash bash; do
+		q=http:$tls:/metrics:$tmp/k3s
+		page=$(probe "$q")
+		like "$page" "^=$q=HTTP/1.[01] 200 OK" "$shell: a page by TLS"
+		like "$page" '^a 1$' "$shell: with its body"
+		[ ${#page} -lt 530000 ] && ! printf '%s' "$page" | grep -q '^z' && ok "$shell: of 512 KiB" || not_ok "$shell: of 512 KiB"
+		like "$(probe "http:$tls:/healthz:$tmp/k3s")" "^=http:$tls:/healthz:$tmp/k3s=HTTP/1.[01] 503 " "$shell: the status that is not 200 is told"
+		like "$(probe "http:$tls:/metrics:$tmp/other")" "^!http:$tls:/metrics:$tmp/other=curl: .*certificate" \
+			"$shell: a certificate of another authority is not taken"
+		like "$(probe "http:$tls:/metrics:$tmp/none")" "^!http:$tls:/metrics:$tmp/none=curl: " "$shell: nor any without an authority"
+		is "$(probe "http:$port:/:$tmp/k3s" | head -1)" "!http:$port:/:$tmp/k3s=it answers by plain HTTP, not by TLS" \
+			"$shell: plain HTTP where TLS is asked for is told"
+		is "$(probe "http:$tls:/metrics" | head -1)" "!http:$tls:/metrics=it answers by TLS, not by plain HTTP" \
+			"$shell: TLS where it is not asked for is told"
+	done
+	kill $tls_server
+else
+	skip 'no curl or no openssl' 'a page by TLS'
+fi
 kill $server
 shell=dash
 # a node may be slow: what a deploy with nothing to do asks costs few processes
@@ -699,6 +746,19 @@ is "$(probe api:/none api:/version)" '!api:/none=Failed to connect
 =probe=complete' 'a server that cannot be reached is told by curl, too'
 rm -f /var/log/refused "$tmp/bin/curl" /var/lib/powerstack/k3s
 rm -r $data/server/cred
+says True KubeletReady fine v0
+# the exporter's page by TLS, where there is no curl
+printf '# a page\nb 1\n' >/var/log/k3s.says
+is "$(probe "http:9102:/metrics:$data")" "=http:9102:/metrics:$data=HTTP/1.1 200 OK
+
+# a page
+b 1
+=probe=complete" 'a page by TLS, by kubectl'
+is "$(cat /var/log/k3s.args)" "kubectl --kubeconfig /dev/null --server https://127.0.0.1:9102 --certificate-authority $data/agent/server-ca.crt \
+--token none --request-timeout=10s get --raw /metrics" 'without rights, and verified'
+touch /var/log/refused
+is "$(probe "http:9102:/metrics:$data" | head -1)" "!http:9102:/metrics:$data=The connection to the server was refused" 'what kubectl says against it is told'
+rm /var/log/refused
 says True KubeletReady fine v0
 # a kubelet and the exporter's token
 printf 'geheim-9\n' >"$tmp/token"
@@ -1231,6 +1291,7 @@ PY
 	token() { printf '%s\n' "$3" | run k3s-token "$1" "$2" 127.0.0.1 6443 2>&1; }
 	is "$(token rotate $data x; echo $?)" 0 'a server that never ran has no token to change'
 	is "$(token try $data x; echo $?)" 0 'and a node that never joined nothing to try'
+	show # curl was hidden above
 	for only in curl openssl python3; do
 		command -v $only >/dev/null || { skip "no $only here" "a token by $only"; continue; }
 		hide $only
