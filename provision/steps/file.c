@@ -25,9 +25,16 @@ int template_add(const char *name, const struct tmpl_name *names, const struct v
 	return tmpl_render(name, text, strlen(text), names, v, out, e);
 }
 
+static bool is_needed(const struct step *s, const struct view *v)
+{
+	return !arg_of(s)->needed || arg_of(s)->needed(v->inv, v->host);
+}
+
 int file_wanted(const struct step *s, const struct view *v, struct buf *ret, struct err *e)
 {
 	const struct file_arg *a = arg_of(s);
+	if (!is_needed(s, v))
+		return 0;
 	int rc = a->tmpl ? template_add(a->tmpl, a->names, v, ret, e) : 0;
 	if (rc == 0 && a->render)
 		rc = a->render(v, ret, e);
@@ -92,7 +99,7 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 	if (rc < 0)
 		return rc;
 	if (!is)
-		return found(ret, ABSENT, "'%s' does not exist", path);
+		return found(ret, v->destroying || is_needed(s, v) ? ABSENT : PRESENT, "'%s' does not exist", path);
 	char type[8] = "", mark[8] = "", have[72] = "", mode[16] = "", uid[16] = "", gid[16] = "";
 	facts_field(is, "type", type, sizeof(type));
 	facts_field(is, "mark", mark, sizeof(mark));
@@ -112,6 +119,8 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 			path);
 	if (v->destroying)
 		return found(ret, PRESENT, "'%s' is there", path);
+	if (!is_needed(s, v))
+		return found(ret, DRIFTED, "'%s' is there, and is not needed any more", path);
 	AUTO_BUF struct buf text = { 0 };
 	buf_init_secret(&text, FILE_MAX);
 	rc = file_wanted(s, v, &text, e);
@@ -130,12 +139,22 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 	return found(ret, PRESENT, "'%s' is as wanted", path);
 }
 
+static int file_undo(const struct step *s, struct hand *h, struct err *e)
+{
+	const struct file_arg *a = arg_of(s);
+	char room[STEP_PATH_MAX];
+	const char *const args[] = { path_of(s, &h->view, room), a->own_dir ? "dir" : "", NULL };
+	return step_script(h, "file-remove", args, PUT_TIMEOUT_S, e);
+}
+
 static int file_apply(const struct step *s, struct hand *h, struct err *e)
 {
 	const struct file_arg *a = arg_of(s);
 	bool secret = s->flags & STEP_SECRET;
 	AUTO_BUF struct buf text = { 0 };
 	AUTO_BUF struct buf in = { 0 };
+	if (!is_needed(s, &h->view))
+		return file_undo(s, h, e);
 	buf_init_secret(&text, FILE_MAX);
 	buf_init_secret(&in, FILE_MAX + 128);
 	int rc = file_wanted(s, &h->view, &text, e);
@@ -152,14 +171,6 @@ static int file_apply(const struct step *s, struct hand *h, struct err *e)
 	char room[STEP_PATH_MAX];
 	const char *const args[] = { path_of(s, &h->view, room), mode, NULL };
 	return step_script_in(h, "file-put", args, &in, secret, PUT_TIMEOUT_S, e);
-}
-
-static int file_undo(const struct step *s, struct hand *h, struct err *e)
-{
-	const struct file_arg *a = arg_of(s);
-	char room[STEP_PATH_MAX];
-	const char *const args[] = { path_of(s, &h->view, room), a->own_dir ? "dir" : "", NULL };
-	return step_script(h, "file-remove", args, PUT_TIMEOUT_S, e);
 }
 
 const struct step_ops file_ops = {
