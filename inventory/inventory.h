@@ -110,6 +110,7 @@ struct inventory {
 	/* exporter */
 	unsigned exporter_port;		/* prometheus_kepler_port */
 	const char *exporter_interval;
+	bool exporter_tls;		/* its page only by TLS, with K3s' certificate */
 	/* what a kWh costs, in which money, and how many grams of CO2 it stands for: decimal numbers as they are written */
 	const char *energy_price, *energy_currency, *carbon_intensity;
 	bool bmc_insecure;		/* bmc_tls_skip_verify */

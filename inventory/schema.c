@@ -328,6 +328,9 @@ const struct field schema[] = {
 	{ "exporter_interval", CLUSTER(exporter_interval), .type = T_DURATION, .min = 1 * SECONDS,
 	  .max = 600 * SECONDS, .fallback = "5s", .example = "5s",
 	  .help = "how often the exporter reads its meters" },
+	{ "exporter_tls", CLUSTER(exporter_tls), .type = T_BOOL, .fallback = "no", .example = "yes",
+	  .help = "the exporter's page by TLS only, with the certificate that K3s makes for each node; Prometheus "
+		  "verifies it" },
 	{ "energy_price", CLUSTER(energy_price), .type = T_DECIMAL, .fallback = "0.25", .example = "0.31",
 	  .help = "what a kWh costs: what the dashboards begin with" },
 	{ "energy_currency", CLUSTER(energy_currency), .type = T_STRING, .min = 1, .max = 8, .fallback = "EUR",

@@ -12,15 +12,15 @@
 static void ask_page(const struct check *c, const struct view *v, struct probe *p)
 {
 	(void)c;
-	probe_ask(p, "http", "%u:/metrics", v->inv->exporter_port);
+	char about[PAGE_ABOUT_MAX];
+	probe_ask(p, "http", "%s", page_about(v->inv, PAGE_METRICS, about));
 }
 
 /* The page; NULL with the verdict and why. */
 static const char *page_of(const struct view *v, enum verdict *ret, char *why, size_t size)
 {
-	char about[64];
-	snprintf(about, sizeof(about), "%u:/metrics", v->inv->exporter_port);
-	return check_answer(v, "http", about, "does not answer", ret, why, size);
+	char about[PAGE_ABOUT_MAX];
+	return check_answer(v, "http", page_about(v->inv, PAGE_METRICS, about), "does not answer", ret, why, size);
 }
 
 /* ---- S2: the exporter is the one that asks it, with the credentials that it has for that */

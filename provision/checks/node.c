@@ -198,8 +198,9 @@ static void s3_ask(const struct check *c, const struct view *v, struct probe *p)
 {
 	(void)c;
 	probe_ask(p, "unit", "powerstack-exporter.service");
-	probe_ask(p, "http", "%u:/healthz", v->inv->exporter_port);
-	probe_ask(p, "http", "%u:/metrics", v->inv->exporter_port);
+	char about[PAGE_ABOUT_MAX];
+	probe_ask(p, "http", "%s", page_about(v->inv, "/healthz", about));
+	probe_ask(p, "http", "%s", page_about(v->inv, PAGE_METRICS, about));
 	probe_ask(p, "zones", "-");
 }
 
@@ -233,7 +234,7 @@ static enum verdict s3_judge(const struct check *c, const struct view *v, char *
 {
 	(void)c;
 	enum verdict bad = CHECK_FAIL;
-	char state[32] = "", about[64];
+	char state[32] = "", about[PAGE_ABOUT_MAX];
 	const char *a = check_answer(v, "unit", "powerstack-exporter.service", "is not installed", &bad, why, size);
 	if (!a)
 		return bad;
@@ -241,14 +242,12 @@ static enum verdict s3_judge(const struct check *c, const struct view *v, char *
 	if (strcmp(state, "active") != 0)
 		return check_says(CHECK_FAIL, why, size,
 				  "powerstack-exporter.service is %s; see 'journalctl -u powerstack-exporter'", state);
-	snprintf(about, sizeof(about), "%u:/healthz", v->inv->exporter_port);
-	a = check_answer(v, "http", about, "does not answer", &bad, why, size);
+	a = check_answer(v, "http", page_about(v->inv, "/healthz", about), "does not answer", &bad, why, size);
 	if (!a)
 		return bad;
 	if (!page_is_200(a))
 		return check_says(CHECK_FAIL, why, size, "/healthz answers %.60s", a);
-	snprintf(about, sizeof(about), "%u:/metrics", v->inv->exporter_port);
-	a = check_answer(v, "http", about, "does not answer", &bad, why, size);
+	a = check_answer(v, "http", page_about(v->inv, PAGE_METRICS, about), "does not answer", &bad, why, size);
 	if (!a)
 		return bad;
 	if (!page_is_ours(a))

@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *page_about(const struct inventory *inv, const char *path, char ret[static PAGE_ABOUT_MAX])
+{
+	snprintf(ret, PAGE_ABOUT_MAX, "%u:%s%s%s", inv->exporter_port, path, inv->exporter_tls ? ":" : "",
+		 inv->exporter_tls ? inv->k3s_server_location : "");
+	return ret;
+}
+
 bool page_is_200(const char *http)
 {
 	return strncmp(http, "HTTP/1.", 7) == 0 && http[7] && strncmp(http + 8, " 200", 4) == 0;

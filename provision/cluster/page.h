@@ -2,12 +2,20 @@
 #ifndef PROVISION_CLUSTER_PAGE_H
 #define PROVISION_CLUSTER_PAGE_H
 /*
- * Reading the exporter's page as a node has it: the answer to the question http:PORT:/metrics, which is a status line, headers and
- * the page in Prometheus' text format, one series a line (prometheus.io, "Exposition formats"). It may be cut off at its end; what
- * is of the node stands before what is of containers. The texts are a node's: anything may be in them.
+ * Reading the exporter's page as a node has it: the answer to the question http:ABOUT, which is a status line, headers and the page
+ * in Prometheus' text format, one series a line (prometheus.io, "Exposition formats"). It may be cut off at its end; what is of the
+ * node stands before what is of containers. The texts are a node's: anything may be in them.
  */
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "inventory/inventory.h"
+
+#define PAGE_METRICS "/metrics"
+#define PAGE_ABOUT_MAX 1024
+
+/* What that question is about, for a path of the exporter: by TLS where the inventory wants it so. Returns ret. */
+const char *page_about(const struct inventory *inv, const char *path, char ret[static PAGE_ABOUT_MAX]);
 
 /* Does an answer to http:... begin with status 200? */
 bool page_is_200(const char *http);

@@ -51,6 +51,44 @@ static int has_gpu(const struct view *v, bool *ret, struct err *e)
 static const struct blob_arg gpu_helper = { "/usr/local/bin/powerstack-gpu", 0755, files_gpu_helper,
 					    "the exporter's helper for GPUs", has_gpu, ask_gpu };
 
+/* ---- TLS: by the certificate that K3s makes for the node's kubelet. It names the node and its addresses, and the ConfigMap
+ * kube-root-ca.crt that Kubernetes puts into every namespace verifies it. The exporter waits for it by itself. */
+
+#define WEB_PATH "/etc/powerstack/exporter-web.yml"
+#define SERVING_CERT "{k3s}/agent/serving-kubelet.crt"
+
+static bool wants_tls(const struct inventory *inv, const struct host *h)
+{
+	(void)h;
+	return inv->exporter_tls;
+}
+
+static void cert_ask(const struct view *v, struct probe *p)
+{
+	char room[STEP_PATH_MAX];
+	probe_ask(p, "file", "%s", node_path(SERVING_CERT, v->inv, room));
+}
+
+static int cert_check(const struct view *v, struct finding *ret, struct err *e)
+{
+	char room[STEP_PATH_MAX];
+	const char *is = NULL, *path = node_path(SERVING_CERT, v->inv, room);
+	if (v->cluster_comes)
+		return found(ret, PRESENT, "K3s brings it");
+	int rc = fact(v, &is, e, "file", "%s", path);
+	if (rc < 0 || is)
+		return rc < 0 ? rc : found(ret, PRESENT, "'%s' is there", path);
+	return found(ret, FOREIGN,
+		     "exporter_tls: '%s' does not exist: there is no K3s here that has made a certificate; deploy k3s too, or take "
+		     "exporter_tls out of the inventory", path);
+}
+
+static const struct precondition cert = { .ask = cert_ask, .check = cert_check };
+
+static const struct file_arg web = {
+	.path = WEB_PATH, .mode = 0600, .tmpl = "exporter-web.yml.tmpl", .own_dir = true, .needed = wants_tls
+};
+
 /* ---- configuration (exporter/config.h says its keys) */
 
 /* Without a user and a password a management controller tells nothing. */
@@ -125,10 +163,12 @@ static const struct tmpl_name kubelet_names[] = {
 	{ NULL },
 };
 
-static int add_peers(const struct view *v, struct buf *ret, struct err *e)
+static int add_rest(const struct view *v, struct buf *ret, struct err *e)
 {
 	bool cluster = false;
 	int rc = add_bmc(v, ret, e);
+	if (v->inv->exporter_tls)
+		buf_adds(ret, "web.config.file: " WEB_PATH "\n");
 	if (rc == 0)
 		rc = in_cluster(v, &cluster, e);
 	return rc < 0 || !cluster ? rc : template_add("exporter-kubelet.yml.tmpl", kubelet_names, v, ret, e);
@@ -138,7 +178,7 @@ static const struct file_arg config = {
 	.path = "/etc/powerstack/exporter.yml",
 	.mode = 0600,
 	.tmpl = "exporter.yml.tmpl",
-	.render = add_peers,
+	.render = add_rest,
 	.ask = in_cluster_ask,
 	.own_dir = true,
 };
@@ -175,13 +215,18 @@ static int watchdog(const struct view *v, struct buf *ret, struct err *e)
 
 static const struct tmpl_name unit_names[] = { { "watchdog", .value = watchdog }, { NULL } };
 
-/* Devices are hidden from the service but where the helper needs them. */
-static int add_gpu(const struct view *v, struct buf *ret, struct err *e)
+/* What the service is kept from seeing is what nobody needs here. */
+static int add_sight(const struct view *v, struct buf *ret, struct err *e)
 {
 	static const struct tmpl_name none[] = { { NULL } };
+	const char *data = v->inv->k3s_server_location;
 	bool gpu = false;
 	int rc = has_gpu(v, &gpu, e);
-	return rc < 0 || !gpu ? rc : template_add("exporter-gpu.service.tmpl", none, v, ret, e);
+	if (rc == 0 && gpu)
+		rc = template_add("exporter-gpu.service.tmpl", none, v, ret, e);
+	if (strncmp(data, "/home/", 6) == 0 || strncmp(data, "/root/", 6) == 0)
+		buf_adds(ret, "\n# K3s' certificates are there.\n[Service]\nProtectHome=read-only\n");
+	return rc;
 }
 
 static const struct file_arg unit_file = {
@@ -189,27 +234,31 @@ static const struct file_arg unit_file = {
 	.mode = 0644,
 	.tmpl = "powerstack-exporter.service.tmpl",
 	.names = unit_names,
-	.render = add_gpu,
+	.render = add_sight,
 	.ask = ask_gpu,
 };
 
-#define NSTEPS 6
-static const struct step steps[NSTEPS];
-static const struct step *const inputs[] = { &steps[0], &steps[1], &steps[2], &steps[3], &steps[4], NULL };
+enum row { ROW_CERT, ROW_BINARY, ROW_GPU_HELPER, ROW_CA, ROW_WEB, ROW_CONFIG, ROW_UNIT, ROW_SERVICE, NROWS };
+static const struct step steps[NROWS];
+static const struct step *const inputs[] = {
+	&steps[ROW_BINARY], &steps[ROW_GPU_HELPER], &steps[ROW_CA], &steps[ROW_WEB], &steps[ROW_CONFIG], &steps[ROW_UNIT], NULL
+};
 static const struct unit_arg unit = {
 	.unit = "powerstack-exporter.service",
 	.inputs = inputs,
 	.start_s = 30,
 };
 
-static const struct step steps[NSTEPS] = {
-	{ "binary", "the exporter is installed", &blob_ops, &binary },
-	{ "gpu-helper", "its helper is installed where there are GPUs", &blob_ops, &gpu_helper },
-	{ "ca", "the management controllers' certificates are there", &file_ops, &ca,
-	  .when = has_ca },
-	{ "config", "the exporter is configured", &file_ops, &config, .flags = STEP_SECRET },
-	{ "unit", "the exporter's unit is installed", &file_ops, &unit_file },
-	{ "service", "the exporter runs, now and after a boot", &unit_ops, &unit },
+static const struct step steps[NROWS] = {
+	[ROW_CERT] = { "certificate", "K3s has a certificate for its TLS", &precondition_ops, &cert, .when = wants_tls,
+		       .no_undo = "it is K3s'" },
+	[ROW_BINARY] = { "binary", "the exporter is installed", &blob_ops, &binary },
+	[ROW_GPU_HELPER] = { "gpu-helper", "its helper is installed where there are GPUs", &blob_ops, &gpu_helper },
+	[ROW_CA] = { "ca", "the management controllers' certificates are there", &file_ops, &ca, .when = has_ca },
+	[ROW_WEB] = { "web", "it serves its page as the inventory says", &file_ops, &web },
+	[ROW_CONFIG] = { "config", "the exporter is configured", &file_ops, &config, .flags = STEP_SECRET },
+	[ROW_UNIT] = { "unit", "the exporter's unit is installed", &file_ops, &unit_file },
+	[ROW_SERVICE] = { "service", "the exporter runs, now and after a boot", &unit_ops, &unit },
 };
 
 static const char *const after[] = { "prereq", NULL };
@@ -221,5 +270,5 @@ const struct recipe recipe_exporter = {
 	.roles = ROLE_ANY,
 	.after = after,
 	.steps = steps,
-	.nsteps = NSTEPS,
+	.nsteps = NROWS,
 };

@@ -345,6 +345,22 @@ static const struct tmpl_name energy_names[] = {
 	{ NULL },
 };
 
+/* Every node's certificate is for the address that it is asked at, and of the authority that this ConfigMap holds. */
+static int scrape_tls(const struct view *v, struct buf *ret, struct err *e)
+{
+	(void)e;
+	return !v->inv->exporter_tls ? 0 :
+				       buf_adds(ret, "  scheme: HTTPS\n"
+						     "  tlsConfig:\n"
+						     "    ca:\n"
+						     "      configMap: {name: kube-root-ca.crt, key: ca.crt}\n");
+}
+
+static const struct tmpl_name scrape_names[] = {
+	{ "tls", .value = scrape_tls, .lines = true },
+	{ NULL },
+};
+
 static size_t scrape_objects(const struct inventory *inv, struct kube_object ret[KUBE_OBJECTS_MAX])
 {
 	return in_namespace(inv, "scrapeconfig", "powerstack-exporter", ret);
@@ -360,7 +376,7 @@ static size_t dashboards_objects(const struct inventory *inv, struct kube_object
 	return in_namespace(inv, "configmap", "powerstack-dashboards", ret);
 }
 
-static const struct kube_arg scrape = { "monitoring-scrape.yaml.tmpl", NULL, scrape_objects, 300 };
+static const struct kube_arg scrape = { "monitoring-scrape.yaml.tmpl", scrape_names, scrape_objects, 300 };
 static const struct kube_arg rules = { "monitoring-rules.yaml.tmpl", energy_names, rules_objects, 300 };
 static const struct kube_arg dashboards = { "monitoring-dashboards.yaml.tmpl", energy_names, dashboards_objects, 300 };
 

@@ -318,20 +318,20 @@ static void tell_releases(const struct part_look *l, const struct view *v, struc
 static void ask_exporter(const struct part_look *l, const struct view *v, struct probe *p)
 {
 	(void)l;
+	char about[PAGE_ABOUT_MAX];
 	probe_ask(p, "unit", EXPORTER);
-	probe_ask(p, "http", "%u:/metrics", v->inv->exporter_port);
+	probe_ask(p, "http", "%s", page_about(v->inv, PAGE_METRICS, about));
 }
 
 static void tell_exporter(const struct part_look *l, const struct view *v, struct part_status *ret)
 {
 	(void)l;
-	char about[32], line[512];
+	char about[PAGE_ABOUT_MAX], line[512];
 	bool known = false;
 	const char *why = NULL;
 	if (!unit_works(v, EXPORTER, ret))
 		return;
-	snprintf(about, sizeof(about), "%u:/metrics", v->inv->exporter_port);
-	const char *page = facts_get(v->facts, &known, &why, "http", "%s", about);
+	const char *page = facts_get(v->facts, &known, &why, "http", "%s", page_about(v->inv, PAGE_METRICS, about));
 	if (!page)
 		is(ret, PART_FAILED, "port %u does not answer: %s", v->inv->exporter_port, known ? "it says nothing" : why);
 	else if (!page_is_ours(page))

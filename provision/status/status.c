@@ -49,8 +49,8 @@ static void tell_system(const struct facts *facts, struct node_status *n)
 
 static void tell_power(const struct looking *s, const struct facts *facts, struct node_status *n)
 {
-	bool known = false;
-	const char *page = facts_get(facts, &known, NULL, "http", "%u:/metrics", s->inv->exporter_port);
+	char about[PAGE_ABOUT_MAX];
+	const char *page = facts_get(facts, NULL, NULL, "http", "%s", page_about(s->inv, PAGE_METRICS, about));
 	if (page && page_is_ours(page))
 		power_read(page, &n->power);
 	else

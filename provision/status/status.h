@@ -32,7 +32,7 @@ struct power {
 };
 
 /*
- * Reads the answer to http:PORT:/metrics. What counts is the platform where its source told all it has in that interval, else the
+ * Reads the answer to the question for the page (cluster/page.h). What counts is the platform where its source told all it has in that interval, else the
  * sum of package, dram and gpu, which have no joule in common. A component without joules in the interval is not known: no part of
  * a machine that runs draws nothing. Pure.
  */

@@ -55,12 +55,14 @@ move() {
 		sleep 0.1
 	done
 }
-# prometheus_on CONFIG: a real Prometheus; sets web, its port
+# prometheus_on CONFIG: a real Prometheus; sets web, its port, and prometheus, its process
 prometheus_on() {
 	web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	prometheus --config.file "$1" --storage.tsdb.path "$tmp/tsdb" --web.listen-address "127.0.0.1:$web" \
 		--log.level error >"$tmp/prometheus.log" 2>&1 &
-	pids="$pids $!"
+	# shellcheck disable=SC2034 # for the suites
+	prometheus=$!
+	pids="$pids $prometheus"
 }
 # scraped_by_prometheus: the exporter that was started last, each second; $scraped is that exporter
 scraped_by_prometheus() {

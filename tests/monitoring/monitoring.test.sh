@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/exporter/front.lib.sh
 
-inventory() { # inventory PORT INTERVAL
+inventory() { # inventory PORT INTERVAL [TLS]
 	cat <<YML
 k3s_cluster:
   children:
@@ -20,6 +20,7 @@ k3s_cluster:
     prometheus_kepler_port: $1
     prometheus_scrape_interval: $2
     exporter_interval: 1s
+    exporter_tls: ${3:-no}
     energy_price: 0.31
     energy_currency: CHF
     carbon_intensity: 41.5
@@ -30,8 +31,8 @@ built() { nice -n 19 make --no-print-directory $objects; }
 test_that 'the objects are rendered without a cluster' built
 
 # ---- rules, by themselves
-render() { # render DIR PORT INTERVAL
-	mkdir -p "$1" && inventory "$2" "$3" >"$1/inventory.yml" && $objects "$1/inventory.yml" >"$1/objects.yml" &&
+render() { # render DIR PORT INTERVAL [TLS]
+	mkdir -p "$1" && inventory "$2" "$3" "${4:-no}" >"$1/inventory.yml" && $objects "$1/inventory.yml" >"$1/objects.yml" &&
 		/usr/bin/python3 tests/monitoring/split.py "$1/objects.yml" "$1" "$2"
 }
 test_that 'rules, scrape configuration and dashboards are taken apart' render "$tmp/alone" 9102 10s
@@ -132,4 +133,33 @@ if [ $bpf = yes ]; then test_that 'the namespaces draw what the nodes draw' wait
 stop
 told() { has 'ALERTS{alertname="EnergyExporterDown",alertstate=~"pending|firing"}'; }
 test_that 'an exporter that is gone is told of' wait_for 60 told
+kill "$prometheus" && wait "$prometheus"
+
+# ---- by TLS, with the certificate that K3s lays down for a node, as deploy has the exporter serve it
+mkdir -p "$tmp/k3s/agent"
+authority() { # authority NAME
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" -keyout "$tmp/$1.key" -out "$tmp/$1.crt" 2>/dev/null
+}
+issue() { # issue AUTHORITY: a new certificate of this node, the key first
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ho1 -keyout "$tmp/new.key" -out "$tmp/new.csr" 2>/dev/null &&
+		echo 'subjectAltName=DNS:ho1,DNS:localhost,IP:127.0.0.1' >"$tmp/ext" &&
+		openssl x509 -req -in "$tmp/new.csr" -days 2 -CA "$tmp/$1.crt" -CAkey "$tmp/$1.key" -CAcreateserial -extfile "$tmp/ext" \
+			-out "$tmp/new.crt" 2>/dev/null && cat "$tmp/$1.crt" >>"$tmp/new.crt" &&
+		mv "$tmp/new.key" "$tmp/k3s/agent/serving-kubelet.key" && mv "$tmp/new.crt" "$tmp/k3s/agent/serving-kubelet.crt"
+}
+authority cluster && authority other && issue other
+sed "s,{{ k3s_server_location }},$tmp/k3s," provision/files/exporter-web.yml.tmpl >"$tmp/exporter-web.yml"
+start "$tmp/log" --path.sysfs "$tmp/sys" --path.rootfs "$tmp" --web.config.file "$tmp/exporter-web.yml"
+test_that 'with exporter_tls the scrape configuration is another one' render "$tmp/tls" "$port" 1s yes
+cp "$tmp/cluster.crt" "$tmp/tls/ca.crt"
+test_that 'which promtool finds well-formed, too' promtool check config --lint-fatal "$tmp/tls/prometheus.yml"
+prometheus_on "$tmp/tls/prometheus.yml"
+wait_for 60 ready
+refused() { curl -sS -m 10 "http://127.0.0.1:$web/api/v1/targets" | grep -q 'x509: certificate signed by unknown authority'; }
+test_that 'Prometheus takes no certificate that is not of the cluster' wait_for 60 refused
+test_that 'and has nothing from there' wait_for 60 has 'up{job="kepler-metrics",instance="ho1"} == 0'
+test_that 'K3s lays down one that is' issue cluster
+test_that 'the same exporter shows it, and is scraped' wait_for 60 has 'up{job="kepler-metrics",instance="ho1"} == 1'
+one_start() { [ "$(grep -c 'msg=starting' "$tmp/log")" = 1 ] && grep -q 'certificate read again' "$tmp/log"; }
+test_that 'which was not started again' one_start
 done_testing

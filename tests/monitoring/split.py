@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """split.py OBJECTS DIR PORT: from the manifests of the monitoring part, what promtool and Prometheus take:
 DIR/rules.yml, DIR/prometheus.yml (the ScrapeConfig as the operator writes it, but that the nodes are those of the file
-DIR/nodes.json instead of the API's), DIR/<dashboard>.json, DIR/expressions (one a line, kind and title before it)."""
+DIR/nodes.json instead of the API's, and that DIR/ca.crt holds what the ConfigMap with the cluster's authority does), DIR/<dashboard>.json, DIR/expressions (one a line, kind and title before it)."""
 import json
 import re
 import sys
@@ -22,6 +22,10 @@ def snake(value):
 
 scrape = snake(kinds["ScrapeConfig"]["spec"])
 assert scrape.pop("kubernetes_s_d_configs") == [{"role": "Node"}], scrape
+if "scheme" in scrape:
+    scrape["scheme"] = scrape["scheme"].lower()
+    assert scrape["tls_config"] == {"ca": {"config_map": {"name": "kube-root-ca.crt", "key": "ca.crt"}}}, scrape
+    scrape["tls_config"] = {"ca_file": into + "/ca.crt"}
 scrape["relabel_configs"] = scrape.pop("relabelings")
 scrape["metric_relabel_configs"] = scrape.pop("metric_relabelings")
 scrape["job_name"] = "scrapeConfig/monitoring/powerstack-exporter"

@@ -383,6 +383,41 @@ HOLDS_FOR_EXPORTER(law_cut_destroy)
 HOLDS_FOR_EXPORTER(law_foreign)
 HOLDS_FOR_EXPORTER(law_secrets)
 
+/* The same with TLS, where K3s has made its certificates. */
+#define SERVING_CERT "/var/lib/rancher/k3s/agent/serving-kubelet.crt"
+
+static void make_certificates(struct fake_net *net)
+{
+	for (size_t i = 0; i < net->nhosts; i++)
+		fake_file_put(net->hosts[i], SERVING_CERT, 'f', "PEM\n", 4, 0644, "root:root");
+}
+
+static struct fake_net *with_certificates(void *ctx)
+{
+	struct fake_net *net = with_cluster(ctx);
+	make_certificates(net);
+	return net;
+}
+
+#define HOLDS_FOR_TLS(law)                                                  \
+	Test(recipe_laws, exporter_tls_##law)                               \
+	{                                                                   \
+		struct law_world w = world();                               \
+		struct err e = { 0 };                                       \
+		inv->exporter_tls = true;                                   \
+		w.bare = with_certificates;                                 \
+		w.parts = exporter_parts;                                   \
+		w.secrets = exporter_secrets;                               \
+		cr_assert_eq(law(&w, &e), 0, "%s", e.msg);                  \
+	}
+
+HOLDS_FOR_TLS(law_undo_or_reason)
+HOLDS_FOR_TLS(law_converges)
+HOLDS_FOR_TLS(law_check_tells)
+HOLDS_FOR_TLS(law_destroys)
+HOLDS_FOR_TLS(law_cut_deploy)
+HOLDS_FOR_TLS(law_foreign)
+
 static size_t deploy(struct fake_net *net, const char *const *which, char *ret_rows, size_t size)
 {
 	struct report report = { 0 };
@@ -443,6 +478,54 @@ Test(recipe_laws, exporter_and_its_kubelet)
 	deploy(net, exporter_parts, rows, sizeof(rows));
 	cr_assert_str_eq(rows, "ho2:exporter-kubelet/token ");
 	cr_assert_eq(fake_unit_get(ho2, "powerstack-exporter.service")->starts, starts);
+	fake_net_free(net);
+}
+
+/* exporter_tls, on and off again: one file of its own, and only the exporter is restarted. */
+Test(recipe_laws, exporter_tls_comes_and_goes)
+{
+	static const char path[] = "/etc/powerstack/exporter-web.yml";
+	static const char *const all[] = { "prereq", "k3s", "disk", "nfs", "exporter", NULL };
+	char rows[4096];
+	struct fake_net *net = bare(NULL);
+	struct fake_host *ho2 = fake_net_host(net, "ho2");
+	/* together with the cluster: the exporter waits for the certificate, nobody else does */
+	inv->exporter_tls = true;
+	deploy(net, all, rows, sizeof(rows));
+	cr_assert_not_null(strstr(rows, "ho2:exporter/web "), "%s", rows);
+	make_certificates(net);
+	cr_assert_eq(deploy(net, all, rows, sizeof(rows)), 0, "%s", rows);
+	cr_assert_eq(fake_file_get(ho2, path)->mode, 0600);
+	cr_assert_not_null(strstr(text_of(ho2, path), "cert_file: \"" SERVING_CERT "\"\n"));
+	cr_assert_not_null(strstr(text_of(ho2, "/etc/powerstack/exporter.yml"), "\nweb.config.file: /etc/powerstack/exporter-web.yml\n"));
+
+	unsigned starts = fake_unit_get(ho2, "powerstack-exporter.service")->starts;
+	inv->exporter_tls = false;
+	cr_assert_eq(deploy(net, all, rows, sizeof(rows)), 3 * 3, "%s", rows);
+	cr_assert_not_null(strstr(rows, "ho2:exporter/web ho2:exporter/config ho2:exporter/service "), "%s", rows);
+	cr_assert_null(fake_file_get(ho2, path));
+	cr_assert_null(strstr(text_of(ho2, "/etc/powerstack/exporter.yml"), "web.config.file"));
+	cr_assert_eq(fake_unit_get(ho2, "powerstack-exporter.service")->starts, starts + 1);
+
+	inv->exporter_tls = true;
+	cr_assert_eq(deploy(net, all, rows, sizeof(rows)), 3 * 3, "%s", rows);
+	cr_assert_eq(fake_unit_get(ho2, "powerstack-exporter.service")->starts, starts + 2);
+	fake_net_free(net);
+}
+
+/* Without a cluster nothing is changed on any host. */
+Test(recipe_laws, exporter_tls_without_a_cluster)
+{
+	struct fake_net *net = bare(NULL);
+	struct report report = { 0 };
+	struct err e = { 0 };
+	const struct run_options o = { .open = fake_open, .open_ctx = net, .artifacts = artifacts, .parts = exporter_parts };
+	inv->exporter_tls = true;
+	cr_assert_eq(provision_run(WALK_DEPLOY, inv, vault, &o, &report, &e), 0, "%s", e.msg);
+	cr_assert_neq(report_exit(&report, WALK_DEPLOY), 0);
+	cr_assert_not_null(strstr(report.why, "exporter/certificate"), "%s", report.why);
+	cr_assert_eq(fake_net_changes(net), 0);
+	report_clear(&report);
 	fake_net_free(net);
 }
 

@@ -188,7 +188,7 @@ static const struct host hosts[] = {
 	  .bmc_password = { "password" }, .disk = "/dev/disk/by-id/d" },
 	{ .name = "w", .node_name = "w", .arch = "amd64", .roles = ROLE_AGENT, .internal_ip = "192.168.0.2" },
 };
-static const struct inventory inv = {
+static struct inventory inv = {
 	.hosts = hosts, .nhosts = 2, .control = &hosts[0], .export_path = "/mnt/data",
 	.nfs_network = "192.168.0.0/24", .nfs_server = "192.168.0.1", .exporter_port = 9102,
 	.cluster_name = "powerstack", .api_endpoint = "160.85.30.104", .api_port = 6443,
@@ -519,6 +519,26 @@ Test(checks, names_stay_for_a_while)
 					 "kepler_node_info{} 1\npowerstack_exporter_source_up{source=\"kubelet\"} 0\n"
 					 "powerstack_exporter_source_age_seconds{source=\"kubelet\"} 35.020\n" };
 	cr_assert_eq(judge(&check_s3, &late, 1, NULL, why, sizeof(why)), CHECK_PASS, "%s", why);
+}
+
+/* Where the inventory wants TLS, the page is asked for by TLS, and no other answer counts. */
+Test(checks, the_exporter_is_asked_as_the_inventory_says)
+{
+#define BY_TLS(path) "http:9102:" path ":/var/lib/rancher/k3s"
+	const struct answer_row by_tls[] = { { BY_TLS("/healthz"), "HTTP/1.1 200 OK\r\n\r\nok" },
+					     { BY_TLS("/metrics"), OK_PAGE REDFISH "1\n" JOULES("package", "rapl-sysfs") } };
+	const struct answer_row plain[] = { { BY_TLS("/healthz"), "!it answers by plain HTTP, not by TLS" },
+					    { BY_TLS("/metrics"), "!it answers by plain HTTP, not by TLS" } };
+	static const struct check *const asking[] = { &check_s2, &check_s3, &check_s4, NULL };
+	const struct inventory was = inv;
+	char why[400] = "";
+	inv.exporter_tls = true;
+	for (size_t i = 0; asking[i]; i++) {
+		cr_expect_eq(judge(asking[i], by_tls, 2, NULL, why, sizeof(why)), CHECK_PASS, "%s: %s", asking[i]->id, why);
+		cr_expect_eq(judge(asking[i], plain, 2, NULL, why, sizeof(why)), CHECK_FAIL, "%s passes", asking[i]->id);
+		cr_expect_not_null(strstr(why, "it answers by plain HTTP, not by TLS"), "%s", why);
+	}
+	inv = was;
 }
 
 Test(checks, what_a_machine_does_not_have_is_skipped)

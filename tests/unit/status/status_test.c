@@ -25,6 +25,7 @@
 #define ACTIVE "ActiveState=active\nSubState=running\nResult=success"
 #define FAILED "ActiveState=failed\nSubState=failed\nResult=exit-code"
 #define PAGE "http:9102:/metrics"
+#define TLS_PAGE PAGE ":/k3s"
 #define OURS "HTTP/1.1 200 OK\r\n\r\n\nkepler_node_info{a=\"b\"} 1\nkepler_exporter_build_info{version=\"0.1.0\"} 1\n"
 
 static struct inventory *inv;
@@ -177,6 +178,20 @@ Test(status, parts)
 		for (size_t k = 0; k < COUNT(s->answers) && s->answers[k].question; k++)
 			fake_unset(h, "answer", s->answers[k].question);
 	}
+}
+
+Test(status, the_exporter_is_asked_by_tls_where_the_inventory_says_so)
+{
+	fake_set(net->hosts[1], "answer", "unit:powerstack-exporter.service", ACTIVE);
+	fake_set(net->hosts[1], "answer", PAGE, OURS);
+	inv->exporter_tls = true;
+	ask();
+	cr_expect_eq(part(1, "exporter")->is, PART_FAILED);
+	fake_set(net->hosts[1], "answer", TLS_PAGE, OURS);
+	ask();
+	cr_expect_eq(part(1, "exporter")->is, PART_OK, "%s", part(1, "exporter")->what);
+	cr_expect_str_eq(part(1, "exporter")->version, "0.1.0");
+	cr_expect_not(strstr(report.nodes[1].power.why, "no exporter answers"), "%s", report.nodes[1].power.why);
 }
 
 Test(status, a_host_that_cannot_be_asked_does_not_hide_the_others)

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "exporter/options.h"
+#include "exporter/web_config.h"
 #include "provision/files.h"
 #include "provision/provision.h"
 #include "provision/recipes/recipes.h"
@@ -382,6 +383,72 @@ Test(findings, exporter_restarts_only_for_a_reason)
 		cr_expect_eq(f.is, cases[i].is, "case %zu: %s", i, f.why);
 		cr_expect(strstr(f.why, cases[i].word), "case %zu: '%s' lacks '%s'", i, f.why, cases[i].word);
 	}
+}
+
+/* ---- TLS, with the certificate that K3s has made */
+
+#define CERT "file:/var/lib/rancher/k3s/agent/serving-kubelet.crt"
+#define WEB "file:/etc/powerstack/exporter-web.yml"
+
+Test(findings, exporter_serves_by_tls_where_the_inventory_says_so)
+{
+	AUTO_BUF struct buf b = { 0 };
+	struct web_config web = { 0 };
+	struct config c = { 0 };
+	struct options o = { 0 };
+	const struct opt_table table = { exporter_opts, nexporter_opts, &o };
+	struct err e = { 0 };
+	cr_expect_not(row(&recipe_exporter, "certificate")->when(inv, WORKER));
+	inv->exporter_tls = true;
+	cr_expect(row(&recipe_exporter, "certificate")->when(inv, WORKER));
+	wanted(row(&recipe_exporter, "config"), WORKER, &b);
+	cr_assert_eq(config_parse("exporter.yml", b.data, b.len, false, &table, &c, &e), 0, "%s\n%s", e.msg, b.data);
+	cr_expect_str_eq(o.web_config_file, "/etc/powerstack/exporter-web.yml");
+	cr_expect_str_eq(o.listen_address, ":9102");
+	config_clear(&c);
+	buf_clear(&b);
+	wanted(row(&recipe_exporter, "web"), WORKER, &b);
+	cr_assert_eq(web_config_parse("exporter-web.yml", b.data, b.len, false, &web, &e), 0, "%s\n%s", e.msg, b.data);
+	cr_expect(web.tls.on);
+	cr_expect_str_eq(web.tls.cert_file, "/var/lib/rancher/k3s/agent/serving-kubelet.crt");
+	cr_expect_str_eq(web.tls.key_file, "/var/lib/rancher/k3s/agent/serving-kubelet.key");
+	cr_expect_eq(web.nusers, 0);
+	web_config_clear(&web);
+	UP(recipe_exporter, "certificate", FOREIGN, "deploy k3s too, or take exporter_tls out");
+	UP(recipe_exporter, "certificate", PRESENT, "is there", { CERT, "type=f\nmode=644" });
+	UP(recipe_exporter, "web", ABSENT, "does not exist");
+	UP(recipe_exporter, "web", DRIFTED, "other content", { WEB, "type=f\nmode=600\nuid=0\ngid=0\nsha256=00\nmark=yes" });
+}
+
+/* What was left by an inventory that had it; a file of somebody else's is in the way either way. */
+Test(findings, exporter_that_is_to_serve_plainly_has_no_web_configuration)
+{
+	UP(recipe_exporter, "web", PRESENT, "does not exist");
+	UP(recipe_exporter, "web", DRIFTED, "not needed any more", { WEB, "type=f\nmode=600\nuid=0\ngid=0\nsha256=00\nmark=yes" });
+	UP(recipe_exporter, "web", FOREIGN, "not managed by powerstack", { WEB, "type=f\nmode=600\nuid=0\ngid=0\nsha256=00\nmark=no" });
+	DOWN(recipe_exporter, "web", ABSENT, "does not exist");
+	DOWN(recipe_exporter, "web", PRESENT, "is there", { WEB, "type=f\nmode=600\nuid=0\ngid=0\nsha256=00\nmark=yes" });
+}
+
+/* ProtectHome=yes would hide K3s' certificates where its data is in somebody's home. */
+Test(findings, exporter_sees_the_certificates_wherever_they_are)
+{
+	static const struct {
+		const char *data;
+		bool opened;
+	} cases[] = {
+		{ "/var/lib/rancher/k3s", false }, { "/srv/home/k3s", false }, { "/homes/k3s", false },
+		{ "/home/k3s/data", true },	   { "/root/k3s", true },
+	};
+	const char *was = inv->k3s_server_location;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		AUTO_BUF struct buf b = { 0 };
+		inv->k3s_server_location = cases[i].data;
+		wanted(row(&recipe_exporter, "unit"), WORKER, &b);
+		cr_expect(strstr(b.data, "\nProtectHome=yes\n"));
+		cr_expect_eq(strstr(b.data, "\n[Service]\nProtectHome=read-only\n") != NULL, cases[i].opened, "%s", cases[i].data);
+	}
+	inv->k3s_server_location = was;
 }
 
 #define DRIVER { "file:/proc/driver/nvidia/version", "type=f\nmode=444\nuid=0" }
