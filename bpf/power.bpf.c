@@ -138,15 +138,17 @@ static __always_inline __u32 give_slot(void *slots, void *owners, __u32 slot, __
 
 /* ---- groups */
 
-#define NEAR 4	  /* places that are looked at for an address */
-#define PLACES 32 /* and those where a slot is taken, if it must be */
+#define NEAR 4	   /* places that are looked at for an address */
+#define PLACES 128 /* and those where a slot is taken, if it must be: one is found unless hardly any is left */
 
-/* The i-th place for a group at this address, first among those that lie in few pages. */
+/* The i-th place for a group at this address, first among those that lie in few pages. Then each address has steps of
+ * its own: those that meet once do not go on meeting, and nobody stays among the first ones, which are soon all taken. */
 static __always_inline __u32 place(const void *at, __u32 i)
 {
-	__u32 first = (__u32)(core_low_bits(at) * 0x9e3779b97f4a7c15ull >> 40);
+	__u64 hash = core_low_bits(at) * 0x9e3779b97f4a7c15ull;
+	__u32 first = (__u32)(hash >> 40), step = (__u32)(hash >> 20) | 1;
 
-	return i < NEAR / 2 ? (first + i) & (POWER_CLOSE - 1) : (first + i * (i + 1) / 2) & config.group_mask;
+	return i < NEAR / 2 ? (first + i) & (POWER_CLOSE - 1) : (first + i * step) & config.group_mask;
 }
 
 static __always_inline __u32 new_group(const void *at, __u64 id, __u32 gone)

@@ -477,6 +477,27 @@ Test(sched, groups_where_others_were_have_accounts_of_their_own, .timeout = 120)
 	done();
 }
 
+/* More groups than lie close together, all there at once: each has a place. */
+Test(sched, thousands_of_groups_have_accounts, .timeout = 240)
+{
+	static struct group g[3000];
+	size_t found = 0;
+
+	open_or_skip(false, false);
+	for (size_t i = 0; i < COUNT(g); i++) {
+		group_make(&g[i]);
+		finish(start(&g[i], burn, 1000));
+	}
+	read_now();
+	for (size_t i = 0; i < COUNT(g); i++) {
+		found += group_use(g[i].id, USE_CPU_NS) > 0;
+		group_drop(&g[i]);
+	}
+	cr_expect_eq(found, COUNT(g));
+	cr_expect_eq(tick.sched.drops, 0);
+	done();
+}
+
 /* Burns a while whenever it is told to. */
 static void burn_when_told(int told, int burnt)
 {
