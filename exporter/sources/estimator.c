@@ -99,9 +99,9 @@ static int add_file(struct estimator *s, const char *path, struct err *e)
 {
 	AUTO_BUF struct buf text;
 
+	buf_init(&text, MODEL_JSON_MAX);
 	if (strstr(path, "://"))
 		return err_set(e, ERR_CONFIG, "'%s' is no file: fetch it and name the file, no server is asked", path);
-	buf_init(&text, MODEL_JSON_MAX);
 	int rc = file_read(path, &text, NULL, e);
 
 	rc = rc < 0 ? rc : model_add_json(buf_str(&text), text.len, &s->here, &s->model, e);

@@ -314,7 +314,7 @@ S
 	test_that 'and the other works on' becomes "$(node 0)" 102
 	had=$(value "$(of 1)") others=$(value "$(of 2)")
 	alone 203000
-	test_that 'the other one has it all' becomes "$(of 1)" "$(awk "BEGIN { print $had + 100 }")"
+	test_that 'the other one has it all' becomes "$(of 1)" "$(awk "BEGIN { printf \"%.12g\", $had + 100 }")"
 	test_that 'and old samples give nothing' reads "$(of 2)" "$others"
 	use 203000
 	test_that 'both work on' wait_for 20 utils
@@ -355,7 +355,7 @@ S
 	had=$(value "$(of 1)") others=$(value 'kepler_container_gpu_joules_total{container_id="unattributed"')
 	divided 304000
 	test_that 'what it draws is nobody'\''s' \
-		becomes 'kepler_container_gpu_joules_total{container_id="unattributed"' "$(awk "BEGIN { print $others + 50 }")"
+		becomes 'kepler_container_gpu_joules_total{container_id="unattributed"' "$(awk "BEGIN { printf \"%.12g\", $others + 50 }")"
 	test_that 'also not of who holds memory of it' reads "$(of 1)" "$had"
 	unknown() { # its utilisation is not known; the other one's is
 		curl -sS -m 5 -o "$tmp/page" "$url/metrics" && [ -z "$(util 1 compute 0)$(util 2 compute 0)$(util 1 mem 0)" ] && [ -n "$(util 2 compute 1)" ]
