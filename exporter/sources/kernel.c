@@ -38,8 +38,6 @@ _Static_assert(POWER_KEY_KERNEL == WORK_KERNEL && WORK_UNKNOWN == 0, "pseudo gro
 #define PROCESSES_MAX 32768u
 #define PROCESSES_BYTES (128u << 20)
 #define SLOTS_MIN 1024u
-_Static_assert(SLOTS_MIN >= POWER_CLOSE && GROUPS_MAX <= 65536 && PROCESSES_MAX <= 65536,
-	       "slots are as the kernel side takes and notes them");
 
 const struct pmu_event pmu_events[] = {
 	{ USE_CYCLES, PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES },
@@ -232,10 +230,12 @@ static uint32_t power_of_two(uint32_t least)
 }
 
 /* One book's maps (power.bpf.c, BOOK) for n slots. */
-#define SIZE_BOOK(bpf, what, n, ncpus)                                                      \
+#define SIZE_BOOK(bpf, what, n, hints, ncpus)                                              \
 	(bpf_map__set_max_entries((bpf)->maps.what##_use, (uint32_t)((n) * (ncpus))) ?:     \
 	 bpf_map__set_max_entries((bpf)->maps.what##_owners, n) ?:                          \
-	 bpf_map__set_max_entries((bpf)->maps.what##_slots, n))
+	 bpf_map__set_max_entries((bpf)->maps.what##_hints, hints) ?:                       \
+	 bpf_map__set_max_entries((bpf)->maps.what##_slots, n) ?:                           \
+	 bpf_map__set_max_entries((bpf)->maps.what##_free, n))
 
 static int size_maps(struct kernel *k, const struct kernel_options *o)
 {
@@ -243,23 +243,20 @@ static int size_maps(struct kernel *k, const struct kernel_options *o)
 
 	choose_hierarchy(o->procfs, &c->hierarchy, &c->hierarchy_id);
 	c->cpus = (uint32_t)k->ncpus;
-	c->groups = power_of_two(slots_that_fit(GROUPS_MAX, GROUPS_BYTES, k->ncpus) / 2 + 1);
-	c->group_mask = c->groups - 1;
+	c->groups = slots_that_fit(GROUPS_MAX, GROUPS_BYTES, k->ncpus);
+	c->group_mask = power_of_two(2 * c->groups) - 1;
 	if (o->processes) {
 		c->processes = slots_that_fit(PROCESSES_MAX, PROCESSES_BYTES, k->ncpus);
-		c->process_mask = power_of_two(2 * c->processes / POWER_HINTS) - 1;
+		c->process_mask = power_of_two(2 * c->processes) - 1;
 	}
 	for (size_t i = 0; i < POWER_EVENTS; i++)
 		c->events |= k->events[i] ? 1u << i : 0;
 	int rc = bpf_map__set_max_entries(k->bpf->maps.cpus, c->cpus) ?:
 		 bpf_map__set_max_entries(k->bpf->maps.events, POWER_EVENTS * c->cpus) ?:
-		 SIZE_BOOK(k->bpf, group, c->groups, k->ncpus) ?:
-		 bpf_map__set_max_entries(k->bpf->maps.group_taken, c->groups);
+		 SIZE_BOOK(k->bpf, group, c->groups, c->group_mask + 1, k->ncpus);
 
 	if (rc == 0 && o->processes)
-		rc = SIZE_BOOK(k->bpf, process, c->processes, k->ncpus) ?:
-		     bpf_map__set_max_entries(k->bpf->maps.process_hints, c->process_mask + 1) ?:
-		     bpf_map__set_max_entries(k->bpf->maps.process_free, c->processes);
+		rc = SIZE_BOOK(k->bpf, process, c->processes, c->process_mask + 1, k->ncpus);
 	return rc;
 }
 
@@ -365,7 +362,7 @@ static void forget_process(void *arg, uint64_t key)
 
 static int offer_group(void *arg, uint32_t slot)
 {
-	return bpf_map_delete_elem(bpf_map__fd(((struct kernel *)arg)->bpf->maps.group_taken), &slot);
+	return bpf_map_update_elem(bpf_map__fd(((struct kernel *)arg)->bpf->maps.group_free), NULL, &slot, 0);
 }
 
 static int offer_process(void *arg, uint32_t slot)
@@ -377,7 +374,7 @@ static int offer_process(void *arg, uint32_t slot)
 static int share_book(struct kernel *k, struct bpf_map *use, struct bpf_map *owners, struct slots *s,
 		      struct err *e)
 {
-	s->use = share(k, use, true, e);
+	s->use = share(k, use, false, e);
 	if (!s->use)
 		return -(int)e->kind;
 	s->owners = share(k, owners, true, e);
@@ -397,7 +394,7 @@ static int share_all(struct kernel *k, struct err *e)
 	k->cpus = share(k, k->bpf->maps.cpus, false, e);
 	if (!k->cpus)
 		return -(int)e->kind;
-	k->groups = (struct slots){ .n = c->groups, .unordered = true, .forget = forget_group, .offer = offer_group };
+	k->groups = (struct slots){ .n = c->groups, .forget = forget_group, .offer = offer_group };
 	int rc = share_book(k, k->bpf->maps.group_use, k->bpf->maps.group_owners, &k->groups, e);
 
 	if (rc < 0 || c->processes == 0)
@@ -424,10 +421,6 @@ static int attach(struct kernel *k, struct err *e)
 		{ "pages read", b->progs.page_read, b->progs.page_read_old, &b->links.page_read },
 	};
 
-	/* first, so that no group is removed unseen */
-	if (bpf_program__fd(b->progs.group_gone) >= 0)
-		b->links.group_gone = bpf_program__attach(b->progs.group_gone);
-	b->bss->removals_told = b->links.group_gone != NULL;
 	b->bss->attached_ns = kernel_now_ns();
 	b->links.switch_btf = bpf_program__attach(sched);
 	if (!b->links.switch_btf)
@@ -436,7 +429,7 @@ static int attach(struct kernel *k, struct err *e)
 		struct bpf_program *p = rest[i].before && bpf_program__fd(rest[i].now) < 0 ? rest[i].before
 											   : rest[i].now;
 
-		if (bpf_program__fd(p) >= 0 && !*rest[i].link)
+		if (bpf_program__fd(p) >= 0)
 			*rest[i].link = bpf_program__attach(p);
 		if (!*rest[i].link)
 			miss(k, rest[i].what, bpf_program__fd(p) < 0 ? "not to be loaded here" : strerror(errno));

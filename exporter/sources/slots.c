@@ -42,9 +42,8 @@ int slots_init(struct slots *s, struct err *e)
 	s->v = calloc(s->n, sizeof *s->v);
 	if (!s->v)
 		return err_set(e, ERR_MEMORY, "no memory for %zu slots", s->n);
-	s->offered = s->unordered ? s->n : POWER_SLOT_FIRST;
-	s->free = s->offered - POWER_SLOT_FIRST;
-	s->held = 0;
+	s->offered = POWER_SLOT_FIRST;
+	s->free = s->held = 0;
 	offer_more(s);
 	return 0;
 }
@@ -62,10 +61,8 @@ static void sum(const struct slots *s, size_t slot, uint64_t ret[POWER_COUNTS])
 	for (size_t cpu = 0; cpu < s->ncpus; cpu++) {
 		const volatile struct power_use *row = &s->use[cpu * s->n + slot];
 
-		for (size_t i = 0; i < POWER_WIDE; i++)
+		for (size_t i = 0; i < POWER_COUNTS; i++)
 			ret[i] += read64(&row->v[i]);
-		for (size_t i = POWER_WIDE; i < POWER_COUNTS; i++)
-			ret[i] += row->n[i - POWER_WIDE];
 	}
 }
 
@@ -77,20 +74,9 @@ static void read_slot(struct slots *s, size_t slot)
 
 	sum(s, slot, now);
 	for (size_t i = 0; i < POWER_COUNTS; i++) {
-		uint64_t step = now[i] - v->last[i];
-
-		if (i >= POWER_WIDE)
-			step = (uint32_t)step;
-		s->total[i] += step;
-		v->last[i] += step;
+		s->total[i] += now[i] - v->last[i];
+		v->last[i] = now[i];
 	}
-}
-
-/* No CPU knows from its row whose it is. */
-static void untag(struct slots *s, size_t slot)
-{
-	for (size_t cpu = 0; cpu < s->ncpus; cpu++)
-		s->use[cpu * s->n + slot].tag = 0;
 }
 
 static int tell(const struct slots *s, size_t slot, int (*fn)(void *, const struct power_owner *, const uint64_t *),
@@ -115,7 +101,6 @@ static void take_back(struct slots *s, size_t slot)
 {
 	struct slot *v = &s->v[slot];
 
-	untag(s, slot); /* again, for one that was under way when it was done before */
 	read_slot(s, slot);
 	memcpy(v->base, v->last, sizeof v->base);
 	v->key = 0;
@@ -158,7 +143,6 @@ int slots_read(struct slots *s, int (*fn)(void *, const struct power_owner *, co
 		if (v->state == SLOT_GONE) {
 			s->forget(s->arg, key);
 			s->owners[slot].key = 0;
-			untag(s, slot);
 			v->state = SLOT_LEAVING;
 		} else if (s->owners[slot].gone) {
 			v->state = SLOT_GONE;
