@@ -864,6 +864,7 @@ exported() {
 	done
 }
 
+open_sockets() { ss -H -t -u -l -n -p 2>/dev/null; }
 # listening PROTO PORT: who does, in $v
 listening() {
 	v=
@@ -888,7 +889,7 @@ listeners() {
 	asked listen "$@" || return 0
 	again=1
 	rc=0
-	sockets=$(ss -H -t -u -l -n -p 2>/dev/null) || rc=$?
+	sockets=$(open_sockets) || rc=$?
 	for q; do case $q in listen:*) ;; *) continue ;; esac
 		if [ $rc != 0 ]; then unknown "$q" 'ss failed (package iproute2)'; continue; fi
 		proto=${q#listen:}
@@ -901,7 +902,7 @@ listeners() {
 		1tcp/*' kernel'*)
 			again=
 			sleep 1
-			sockets=$(ss -H -t -u -l -n -p 2>/dev/null) || sockets=
+			if v=$(open_sockets); then sockets=$v; fi
 			listening "$proto" "$port" ;;
 		esac
 		if [ -n "$v" ]; then yes "$q" "$v"; else no "$q"; fi

@@ -567,6 +567,9 @@ is "$(wc -l </var/log/ss.args)" 1 'are looked at once'
 rm /var/log/ss.args
 is "$(probe listen:tcp/10250 listen:tcp/9102 | grep -v complete)" '-listen:tcp/10250
 =listen:tcp/9102=*:9102 users:(("powerstack-expo",pid=1,fd=9))' 'one of nobody is looked at again, and is gone'
+rm /var/log/ss.args
+sed -i '1a [ ! -e /var/log/ss.args ] || exit 1' "$tmp/bin/ss"
+is "$(probe listen:tcp/10250 | grep -v complete)" '=listen:tcp/10250=0.0.0.0:10250 kernel' 'and counts as there if it cannot be looked at again'
 rm "$tmp/bin/ss" /var/log/ss.args
 
 # ---- who reaches whom
