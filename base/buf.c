@@ -47,7 +47,8 @@ int buf_drain(struct buf *b)
 {
 	if (!b->full && b->len > 0) {
 		b->full = b->drain(b->drain_arg, b->data, b->len) != 0;
-		b->data[b->len = 0] = '\0';
+		b->len = 0;
+		b->data[0] = '\0';
 	}
 	return b->full ? -(int)ERR_MEMORY : 0;
 }

@@ -52,9 +52,9 @@ struct device {
 	bool divided;	  /* into so many */
 	unsigned instances;
 	/* Samples of who works. */
-	bool asked, told;		/* for them, at all; and the last time it told them */
+	bool told;			/* it told them the last time it was asked */
 	bool sampled;			/* since_us is when a sample was taken */
-	unsigned long long since_us, looked_us;
+	unsigned long long since_us, looked_us; /* 0: not yet */
 	unsigned long long period_us;	/* between two samples; 0: not known yet */
 };
 
@@ -274,17 +274,16 @@ static bool tell_samples(unsigned i, struct device *d)
 			newest = samples[s].at_us;
 	}
 	if (newest == 0) {
-		if (!d->asked || (now > d->since_us && now - d->since_us > NEWS_US)) {
+		if (now > d->since_us && now - d->since_us > NEWS_US) {
 			d->since_us = now - NEWS_US / 2;
 			d->sampled = false;
 		}
-		d->asked = true;
 		return true;
 	}
-	/* What was before the first look is no part of any interval. */
-	unsigned long long us = d->asked ? sampled_for(d, newest, now > looked ? now - looked : 0) : 0;
+	/* Not known after the first look: what was before that is no part of any interval. */
+	unsigned long long us = sampled_for(d, newest, now > looked ? now - looked : 0);
 
-	d->asked = d->sampled = true;
+	d->sampled = true;
 	d->since_us = newest;
 	if (us == 0)
 		return true;
@@ -363,7 +362,7 @@ static void tell_processes(unsigned i, struct device *d)
 		return;
 	}
 	/* Samples cost a processor's time, too (an H200: 1 to 2 ms); who works holds memory. */
-	if (held || !d->asked || !d->told)
+	if (held || !d->told)
 		d->told = tell_samples(i, d);
 	else
 		d->looked_us = now_of(CLOCK_REALTIME, 1000000);

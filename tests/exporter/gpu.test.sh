@@ -295,18 +295,21 @@ S
 				d[5] > 0 && near(d[6], d[5] * 4 / 5)) }'
 	}
 	test_that 'utilisation is added up by what each had' wait_for 20 grown
-	alone() { # alone MJ: GPU 0 has drawn so far, for the first; the second is given a sample of before it looked, as the driver hands
-		# those of a process that has ended to one that begins
+	drew() { # drew MJ LINES: GPU 0 so far, of which the first holds memory, and GPU 1 nothing more
 		says lib <<S
 count 2
 energy 0 $1
 energy 1 101000
 memory 0 1000
 holds 0 $first 100
-holds 0 $second 100
-busy 0 $first 60 25
-stale 0 $second 90
+$2
 S
+	}
+	alone() { # alone MJ: it works for the first; the second is given a sample of before it looked, as the driver hands those of a
+		# process that has ended to one that begins
+		drew "$1" "holds 0 $second 100
+busy 0 $first 60 25
+stale 0 $second 90"
 	}
 	alone 102000
 	test_that 'when one stops' becomes "$(node 0)" 101
@@ -324,31 +327,13 @@ S
 			promtool_likes "$tmp/page"
 	}
 	test_that 'with Kepler'\''s labels in its order' labels
-	idle() { # idle MJ: what GPU 0 has drawn so far, and nobody keeps it busy
-		says lib <<S
-count 2
-energy 0 $1
-energy 1 101000
-memory 0 1000
-holds 0 $first 100
-util 0 0
-S
-	}
+	idle() { drew "$1" 'util 0 0'; } # nobody keeps it busy
 	idle 204000
 	test_that 'it draws on without work' becomes "$(node 0)" 203
 	idle 254000
 	test_that 'and that is not charged to who only holds it' \
 		wait_for 30 at_least 'kepler_container_gpu_joules_total{container_id="unattributed"' 50
-	divided() { # divided MJ: GPU 0 has drawn so far, and is in MIG mode, in which nobody can tell for whom
-		says lib <<S
-count 2
-energy 0 $1
-energy 1 101000
-memory 0 1000
-mig 0 2
-holds 0 $first 100
-S
-	}
+	divided() { drew "$1" 'mig 0 2'; } # it is in MIG mode, in which nobody can tell for whom it works
 	divided 254000
 	test_that 'one that is divided is said to be' becomes "$(blind 0 mig)" 1
 	test_that 'and the other is not' reads "$(blind 1 mig)" 0

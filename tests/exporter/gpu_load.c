@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * gpu_load PERCENT SECONDS [PHASE]: keeps the first NVIDIA GPU busy for so much of each tenth of a second, from PHASE
- * percent of it on, by a kernel that does nothing but look at the clock. For tests/exporter/gpu_real.sh; needs the driver
- * alone, no toolkit.
+ * percent of it on, by a kernel that does nothing but look at the clock. For gpu_real.test.sh; needs the driver alone, no
+ * toolkit.
  */
 #include <dlfcn.h>
 #include <stdint.h>

@@ -362,17 +362,22 @@ Test(recipe_laws, status_sees_what_is_there)
 /* The exporter by itself, where there is a cluster and where there is none. */
 static const char *const exporter_parts[] = { "exporter", NULL };
 
-#define HOLDS_FOR_EXPORTER(law)                                             \
-	Test(recipe_laws, exporter_##law)                                   \
-	{                                                                   \
-		struct law_world w = world();                               \
-		struct err e = { 0 };                                       \
-		w.parts = exporter_parts;                                   \
-		w.secrets = NULL;                                           \
-		cr_assert_eq(law(&w, &e), 0, "alone: %s", e.msg);           \
-		w.bare = with_cluster;                                      \
-		w.secrets = exporter_secrets;                               \
-		cr_assert_eq(law(&w, &e), 0, "in a cluster: %s", e.msg);    \
+static void exporter_holds(int (*law)(const struct law_world *, struct err *), struct fake_net *(*on)(void *),
+			   const char *const *planted, const char *where)
+{
+	struct law_world w = world();
+	struct err e = { 0 };
+	w.bare = on;
+	w.parts = exporter_parts;
+	w.secrets = planted;
+	cr_assert_eq(law(&w, &e), 0, "%s: %s", where, e.msg);
+}
+
+#define HOLDS_FOR_EXPORTER(law)                                                       \
+	Test(recipe_laws, exporter_##law)                                             \
+	{                                                                             \
+		exporter_holds(law, bare, NULL, "alone");                             \
+		exporter_holds(law, with_cluster, exporter_secrets, "in a cluster");  \
 	}
 
 HOLDS_FOR_EXPORTER(law_converges)
@@ -399,16 +404,11 @@ static struct fake_net *with_certificates(void *ctx)
 	return net;
 }
 
-#define HOLDS_FOR_TLS(law)                                                  \
-	Test(recipe_laws, exporter_tls_##law)                               \
-	{                                                                   \
-		struct law_world w = world();                               \
-		struct err e = { 0 };                                       \
-		inv->exporter_tls = true;                                   \
-		w.bare = with_certificates;                                 \
-		w.parts = exporter_parts;                                   \
-		w.secrets = exporter_secrets;                               \
-		cr_assert_eq(law(&w, &e), 0, "%s", e.msg);                  \
+#define HOLDS_FOR_TLS(law)                                                             \
+	Test(recipe_laws, exporter_tls_##law)                                         \
+	{                                                                             \
+		inv->exporter_tls = true;                                             \
+		exporter_holds(law, with_certificates, exporter_secrets, "with TLS"); \
 	}
 
 HOLDS_FOR_TLS(law_undo_or_reason)
