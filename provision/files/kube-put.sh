@@ -15,14 +15,12 @@ there=$(printf '%s\n' "$manifest" | k get -f - --ignore-not-found --no-headers \
 	-o 'custom-columns=K:.kind,S:.metadata.namespace,N:.metadata.name,D:.metadata.deletionTimestamp,P:.status.phase' 2>/dev/null |
 	tr -s ' ' | tr '[:upper:]' '[:lower:]')
 while [ $# -gt 0 ]; do
-	v="$nl${1%%.*} ${2:-<none>} $3"
-	case $nl$there$nl in
-	*"$v <none> "*) ;;
-	*"$v "*) gone "$1" "$2" "$3" ;;
-	esac
+	it="$nl${1%%.*} ${2:-<none>} $3"
 	case $nl$there in
-	*"$v <none> released"* | *"$v <none> failed"*)
+	*"$it <none> released"* | *"$it <none> failed"*)
 		v=$(k patch "$1" "$3" --type=json -p '[{"op":"remove","path":"/spec/claimRef"}]' 2>&1) || fail "$1 $3: $(last "$v")" ;;
+	*"$it <none> "*) ;;
+	*"$it "*) gone "$1" "$2" "$3" ;;
 	esac
 	shift 3
 done
