@@ -26,8 +26,10 @@
 
 #define core_task(typed, task, field) ((typed) ? (task)->field : BPF_CORE_READ(task, field))
 
-/* The control group that the task is charged to. NULL: unreadable. */
-static __always_inline struct cgroup *core_cgroup(_Bool typed, struct task_struct *task, __u32 hierarchy)
+/* Where the kernel keeps the control group that the task is charged to; in a v1 hierarchy, the group's part that
+ * belongs to the cpu controller. It is there until the group was removed and no task, not even one that is ending,
+ * is in it. NULL: unreadable. */
+static __always_inline const void *core_group_at(_Bool typed, struct task_struct *task, __u32 hierarchy)
 {
 	struct css_set *set = core_task(typed, task, cgroups);
 
@@ -39,15 +41,35 @@ static __always_inline struct cgroup *core_cgroup(_Bool typed, struct task_struc
 	const char *at = (const char *)set + bpf_core_field_offset(struct css_set, subsys) + index * sizeof state;
 
 	if (typed)
-		return (*(struct cgroup_subsys_state *const *)at)->cgroup;
-	if (bpf_probe_read_kernel(&state, sizeof state, at) != 0)
-		return NULL;
-	return BPF_CORE_READ(state, cgroup);
+		return *(struct cgroup_subsys_state *const *)at;
+	return bpf_probe_read_kernel(&state, sizeof state, at) == 0 ? state : NULL;
 }
 
-static __always_inline __u64 core_cgroup_id(_Bool typed, struct cgroup *cgroup)
+/* The group that is kept there. NULL: unreadable. */
+static __always_inline struct cgroup *core_cgroup(const void *at, __u32 hierarchy)
 {
-	return typed ? cgroup->kn->id : BPF_CORE_READ(cgroup, kn, id);
+	return hierarchy == POWER_HIERARCHY_V2 ? (struct cgroup *)at :
+						 BPF_CORE_READ((struct cgroup_subsys_state *)at, cgroup);
+}
+
+static __always_inline __u64 core_cgroup_id(struct cgroup *cgroup)
+{
+	return BPF_CORE_READ(cgroup, kn, id);
+}
+
+/* Not yet being removed. */
+static __always_inline _Bool core_is_online(struct cgroup *cgroup)
+{
+	return BPF_CORE_READ(cgroup, self.flags) & CSS_ONLINE;
+}
+
+/* Of an address as a number. The verifier allows no arithmetic on a typed one but its 32-bit copy is a number. */
+static __always_inline __u32 core_low_bits(const void *at)
+{
+	__u32 low;
+
+	asm("%0 = %1" : "=w"(low) : "w"((__u32)(__u64)at));
+	return low;
 }
 
 /* A number that no other process has: its pid, and when it began, in units of about a millisecond. */

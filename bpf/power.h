@@ -4,12 +4,13 @@
  * values. Includes nothing but fixed-width types, so that it reads the same on both sides.
  *
  * Only counters cross the border: every value grows and is never reset, user space subtracts. Every
- * row of counters is written by one CPU alone; a reader sums over the CPUs. Times are CLOCK_MONOTONIC
+ * row's counters are written by one CPU alone; a reader sums over the CPUs. Times are CLOCK_MONOTONIC
  * nanoseconds.
  *
  * A control group or a process that was seen owns a slot: a row of counters on every CPU. Slots are
- * handed out by the kernel side, from a queue that user space fills, and taken back by user space
- * once their owner is gone and its last counters were read.
+ * handed out by the kernel side, and taken back by user space once their owner is gone and its last
+ * counters were read. Those of groups are taken by entering them in `group_taken`, in no order; where that fails, and for
+ * processes, they come out of a queue that user space fills.
  */
 #ifndef BPF_POWER_H
 #define BPF_POWER_H
@@ -26,6 +27,7 @@
 #define POWER_SLOT_LOST 0   /* charges that found no free slot */
 #define POWER_SLOT_KERNEL 1 /* kernel threads, whatever their control group */
 #define POWER_SLOT_FIRST 2
+#define POWER_CLOSE 1024u /* slots of groups up to here are taken first, as they lie in few pages */
 /* Key of POWER_SLOT_KERNEL. */
 #define POWER_KEY_KERNEL (~0ull)
 
@@ -42,6 +44,7 @@ enum power_count {
 	POWER_COUNTS,
 };
 #define POWER_EVENTS 3 /* event i is counted at POWER_CYCLES + i */
+#define POWER_WIDE 4   /* so many are counted in 64 bits, the rest in 32 */
 
 /* Read-only once loaded. Masks are a power of two less one. */
 struct power_config {
@@ -49,15 +52,19 @@ struct power_config {
 	__u32 hierarchy_id;   /* the number in /proc/self/cgroup; 0 for the unified one */
 	__u32 cpus;	      /* possible ones */
 	__u32 groups;	      /* slots for control groups */
-	__u32 group_mask;     /* places in `group_hints`, less one */
+	__u32 group_mask;     /* those that are found by address, less one; at least POWER_CLOSE - 1 */
 	__u32 processes;      /* slots for processes; 0: they are not told apart */
-	__u32 process_mask;
+	__u32 process_mask;   /* values of `process_hints`, less one */
 	__u32 events;	      /* bit per PMU event that is counted */
 };
 
-/* Values of `group_use` and `process_use`, at cpu * slots + slot. A cache line of its own. */
+/* Values of `group_use` and `process_use`, at cpu * slots + slot. A cache line of its own, as all that a
+ * charge needs of the slot is here. */
 struct power_use {
-	__u64 v[POWER_COUNTS];
+	__u64 v[POWER_WIDE];
+	__u32 n[POWER_COUNTS - POWER_WIDE]; /* wrap */
+	__u64 tag;  /* the slot's owner, once it was seen on this CPU: the group's address, the process's key; or 0 */
+	__u64 with; /* of a process: which group it was in */
 };
 
 /* Values of `group_owners` and `process_owners`, by slot. */
@@ -68,6 +75,12 @@ struct power_owner {
 	__u32 gone;   /* it has ended */
 	char comm[16];
 	__u64 unused[3];
+};
+
+/* Values of `process_hints`, by the upper bits of the pid. */
+#define POWER_HINTS 32
+struct power_hints {
+	__u16 slot[POWER_HINTS]; /* by its low bits; 0: none */
 };
 
 /* One PMU event of one CPU, as last read. */

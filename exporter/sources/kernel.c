@@ -35,9 +35,12 @@ _Static_assert(POWER_KEY_KERNEL == WORK_KERNEL && WORK_UNKNOWN == 0, "pseudo gro
 /* Slots at most, and less on machines with many CPUs: a row on each of them is 64 bytes. */
 #define GROUPS_MAX 8192u
 #define GROUPS_BYTES (64u << 20)
+#define GROUPS_SPARE 8 /* for so many slots that are found by address there is one that is not */
 #define PROCESSES_MAX 32768u
 #define PROCESSES_BYTES (128u << 20)
 #define SLOTS_MIN 1024u
+_Static_assert(SLOTS_MIN >= POWER_CLOSE && GROUPS_MAX <= 65536 && PROCESSES_MAX <= 65536,
+	       "slots are as the kernel side takes and notes them");
 
 const struct pmu_event pmu_events[] = {
 	{ USE_CYCLES, PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES },
@@ -230,12 +233,10 @@ static uint32_t power_of_two(uint32_t least)
 }
 
 /* One book's maps (power.bpf.c, BOOK) for n slots. */
-#define SIZE_BOOK(bpf, what, n, hints, ncpus)                                              \
+#define SIZE_BOOK(bpf, what, n, ncpus)                                                      \
 	(bpf_map__set_max_entries((bpf)->maps.what##_use, (uint32_t)((n) * (ncpus))) ?:     \
 	 bpf_map__set_max_entries((bpf)->maps.what##_owners, n) ?:                          \
-	 bpf_map__set_max_entries((bpf)->maps.what##_hints, hints) ?:                       \
-	 bpf_map__set_max_entries((bpf)->maps.what##_slots, n) ?:                           \
-	 bpf_map__set_max_entries((bpf)->maps.what##_free, n))
+	 bpf_map__set_max_entries((bpf)->maps.what##_slots, n))
 
 static int size_maps(struct kernel *k, const struct kernel_options *o)
 {
@@ -243,20 +244,25 @@ static int size_maps(struct kernel *k, const struct kernel_options *o)
 
 	choose_hierarchy(o->procfs, &c->hierarchy, &c->hierarchy_id);
 	c->cpus = (uint32_t)k->ncpus;
-	c->groups = slots_that_fit(GROUPS_MAX, GROUPS_BYTES, k->ncpus);
-	c->group_mask = power_of_two(2 * c->groups) - 1;
+	uint32_t scattered = power_of_two(slots_that_fit(GROUPS_MAX, GROUPS_BYTES, k->ncpus) / 2 + 1);
+	c->groups = scattered + scattered / GROUPS_SPARE;
+	c->group_mask = scattered - 1;
 	if (o->processes) {
 		c->processes = slots_that_fit(PROCESSES_MAX, PROCESSES_BYTES, k->ncpus);
-		c->process_mask = power_of_two(2 * c->processes) - 1;
+		c->process_mask = power_of_two(2 * c->processes / POWER_HINTS) - 1;
 	}
 	for (size_t i = 0; i < POWER_EVENTS; i++)
 		c->events |= k->events[i] ? 1u << i : 0;
 	int rc = bpf_map__set_max_entries(k->bpf->maps.cpus, c->cpus) ?:
 		 bpf_map__set_max_entries(k->bpf->maps.events, POWER_EVENTS * c->cpus) ?:
-		 SIZE_BOOK(k->bpf, group, c->groups, c->group_mask + 1, k->ncpus);
+		 SIZE_BOOK(k->bpf, group, c->groups, k->ncpus) ?:
+		 bpf_map__set_max_entries(k->bpf->maps.group_taken, scattered) ?:
+		 bpf_map__set_max_entries(k->bpf->maps.group_spare, scattered / GROUPS_SPARE);
 
 	if (rc == 0 && o->processes)
-		rc = SIZE_BOOK(k->bpf, process, c->processes, c->process_mask + 1, k->ncpus);
+		rc = SIZE_BOOK(k->bpf, process, c->processes, k->ncpus) ?:
+		     bpf_map__set_max_entries(k->bpf->maps.process_hints, c->process_mask + 1) ?:
+		     bpf_map__set_max_entries(k->bpf->maps.process_free, c->processes);
 	return rc;
 }
 
@@ -362,7 +368,11 @@ static void forget_process(void *arg, uint64_t key)
 
 static int offer_group(void *arg, uint32_t slot)
 {
-	return bpf_map_update_elem(bpf_map__fd(((struct kernel *)arg)->bpf->maps.group_free), NULL, &slot, 0);
+	struct power *bpf = ((struct kernel *)arg)->bpf;
+
+	return slot <= bpf->rodata->config.group_mask ?
+		       bpf_map_delete_elem(bpf_map__fd(bpf->maps.group_taken), &slot) :
+		       bpf_map_update_elem(bpf_map__fd(bpf->maps.group_spare), NULL, &slot, 0);
 }
 
 static int offer_process(void *arg, uint32_t slot)
@@ -374,7 +384,7 @@ static int offer_process(void *arg, uint32_t slot)
 static int share_book(struct kernel *k, struct bpf_map *use, struct bpf_map *owners, struct slots *s,
 		      struct err *e)
 {
-	s->use = share(k, use, false, e);
+	s->use = share(k, use, true, e);
 	if (!s->use)
 		return -(int)e->kind;
 	s->owners = share(k, owners, true, e);
@@ -394,7 +404,7 @@ static int share_all(struct kernel *k, struct err *e)
 	k->cpus = share(k, k->bpf->maps.cpus, false, e);
 	if (!k->cpus)
 		return -(int)e->kind;
-	k->groups = (struct slots){ .n = c->groups, .forget = forget_group, .offer = offer_group };
+	k->groups = (struct slots){ .n = c->groups, .scattered = c->group_mask + 1, .forget = forget_group, .offer = offer_group };
 	int rc = share_book(k, k->bpf->maps.group_use, k->bpf->maps.group_owners, &k->groups, e);
 
 	if (rc < 0 || c->processes == 0)
@@ -421,6 +431,10 @@ static int attach(struct kernel *k, struct err *e)
 		{ "pages read", b->progs.page_read, b->progs.page_read_old, &b->links.page_read },
 	};
 
+	/* first, so that no group is removed unseen */
+	if (bpf_program__fd(b->progs.group_gone) >= 0)
+		b->links.group_gone = bpf_program__attach(b->progs.group_gone);
+	b->bss->removals_told = b->links.group_gone != NULL;
 	b->bss->attached_ns = kernel_now_ns();
 	b->links.switch_btf = bpf_program__attach(sched);
 	if (!b->links.switch_btf)
@@ -429,7 +443,7 @@ static int attach(struct kernel *k, struct err *e)
 		struct bpf_program *p = rest[i].before && bpf_program__fd(rest[i].now) < 0 ? rest[i].before
 											   : rest[i].now;
 
-		if (bpf_program__fd(p) >= 0)
+		if (bpf_program__fd(p) >= 0 && !*rest[i].link)
 			*rest[i].link = bpf_program__attach(p);
 		if (!*rest[i].link)
 			miss(k, rest[i].what, bpf_program__fd(p) < 0 ? "not to be loaded here" : strerror(errno));

@@ -42,7 +42,7 @@ int slots_init(struct slots *s, struct err *e)
 	s->v = calloc(s->n, sizeof *s->v);
 	if (!s->v)
 		return err_set(e, ERR_MEMORY, "no memory for %zu slots", s->n);
-	s->offered = POWER_SLOT_FIRST;
+	s->offered = s->scattered ? s->scattered : POWER_SLOT_FIRST;
 	s->free = s->held = 0;
 	offer_more(s);
 	return 0;
@@ -61,8 +61,10 @@ static void sum(const struct slots *s, size_t slot, uint64_t ret[POWER_COUNTS])
 	for (size_t cpu = 0; cpu < s->ncpus; cpu++) {
 		const volatile struct power_use *row = &s->use[cpu * s->n + slot];
 
-		for (size_t i = 0; i < POWER_COUNTS; i++)
+		for (size_t i = 0; i < POWER_WIDE; i++)
 			ret[i] += read64(&row->v[i]);
+		for (size_t i = POWER_WIDE; i < POWER_COUNTS; i++)
+			ret[i] += row->n[i - POWER_WIDE];
 	}
 }
 
@@ -74,9 +76,20 @@ static void read_slot(struct slots *s, size_t slot)
 
 	sum(s, slot, now);
 	for (size_t i = 0; i < POWER_COUNTS; i++) {
-		s->total[i] += now[i] - v->last[i];
-		v->last[i] = now[i];
+		uint64_t step = now[i] - v->last[i];
+
+		if (i >= POWER_WIDE)
+			step = (uint32_t)step;
+		s->total[i] += step;
+		v->last[i] += step;
 	}
+}
+
+/* No CPU knows from its row whose it is. */
+static void untag(struct slots *s, size_t slot)
+{
+	for (size_t cpu = 0; cpu < s->ncpus; cpu++)
+		s->use[cpu * s->n + slot].tag = 0;
 }
 
 static int tell(const struct slots *s, size_t slot, int (*fn)(void *, const struct power_owner *, const uint64_t *),
@@ -101,13 +114,14 @@ static void take_back(struct slots *s, size_t slot)
 {
 	struct slot *v = &s->v[slot];
 
+	untag(s, slot); /* again, for one that was under way when it was done before */
 	read_slot(s, slot);
 	memcpy(v->base, v->last, sizeof v->base);
 	v->key = 0;
 	v->state = SLOT_FREE;
 	s->held--;
 	if (s->offer(s->arg, (uint32_t)slot) == 0)
-		s->free++;
+		s->free += slot >= s->scattered;
 }
 
 int slots_read(struct slots *s, int (*fn)(void *, const struct power_owner *, const uint64_t *), void *arg)
@@ -129,7 +143,7 @@ int slots_read(struct slots *s, int (*fn)(void *, const struct power_owner *, co
 			if (v->state == SLOT_FREE && !special) {
 				v->state = SLOT_HELD;
 				s->held++;
-				s->free -= s->free > 0;
+				s->free -= slot >= s->scattered && s->free > 0;
 			}
 			v->key = key;
 		}
@@ -143,6 +157,7 @@ int slots_read(struct slots *s, int (*fn)(void *, const struct power_owner *, co
 		if (v->state == SLOT_GONE) {
 			s->forget(s->arg, key);
 			s->owners[slot].key = 0;
+			untag(s, slot);
 			v->state = SLOT_LEAVING;
 		} else if (s->owners[slot].gone) {
 			v->state = SLOT_GONE;

@@ -6,9 +6,9 @@
  * all CPUs, and takes the slot of an owner that is gone back once nothing more can come in.
  *
  * Taking back goes in steps, one a read, because a charge may be under way on another CPU: an owner
- * seen gone is read once more; then the slot is nobody's, so that no new charge finds it; a read later,
- * when all that was under way has long ended, it is handed out again. Counters of a slot go on growing
- * from one owner to the next; what the ones before used is subtracted.
+ * seen gone is read once more; then the slot is nobody's, in its rows as well, so that no new charge
+ * finds it; a read later, when all that was under way has long ended, it is handed out again. Counters
+ * of a slot go on growing from one owner to the next; what the ones before used is subtracted.
  *
  * Memory of the maps is shared with the kernel, so this works on plain memory and needs no kernel.
  */
@@ -30,17 +30,18 @@ struct slot {
 
 struct slots {
 	/* Shared with the kernel. */
-	const volatile struct power_use *use; /* [cpu * n + slot] */
+	volatile struct power_use *use;	      /* [cpu * n + slot] */
 	volatile struct power_owner *owners;  /* [slot] */
 	size_t ncpus, n;
-	/* Asks of the kernel: drop `key` from the hash, put `slot` into the queue. */
+	size_t scattered; /* slots below are taken anywhere, all are free in the beginning; the others in the order offered */
+	/* Asks of the kernel: drop `key` from the hash, let `slot` be taken. */
 	void (*forget)(void *arg, uint64_t key);
 	int (*offer)(void *arg, uint32_t slot);
 	void *arg;
 	/* Own. */
 	struct slot *v;
-	size_t offered;	 /* slots POWER_SLOT_FIRST..offered-1 were ever put into the queue */
-	size_t free, held;
+	size_t offered;	 /* slots POWER_SLOT_FIRST..offered-1 were ever free to be taken */
+	size_t free, held; /* free: of those that are taken in order */
 	uint64_t total[POWER_COUNTS]; /* what all owners used, also those that are gone */
 };
 

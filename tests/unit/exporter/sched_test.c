@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -451,6 +452,122 @@ Test(sched, removed_groups_lose_nothing_and_leave_their_slots, .timeout = 120)
 	cr_expect_leq(rest + 1, most, "%zu held after %zu", rest, most);
 	cr_expect_leq(most, rest + 8, "%zu held at most, %zu in the end", most, rest);
 	cr_expect_leq(offered, first + 1024, "%zu offered, %zu at first", offered, first);
+	done();
+}
+
+/* A new group is likely to be where one that was removed has been: none is charged what the other used. */
+Test(sched, groups_where_others_were_have_accounts_of_their_own, .timeout = 120)
+{
+	struct group g[40];
+	uint64_t used[COUNT(g)], all_used = 0, all_charged = 0;
+
+	open_or_skip(true, false);
+	for (size_t i = 0; i < COUNT(g); i++) {
+		group_make(&g[i]);
+		used[i] = finish(start(&g[i], burn, 5000000 + 100000 * i));
+		group_drop(&g[i]);
+	}
+	read_now();
+	for (size_t i = 0; i < COUNT(g); i++) {
+		/* the way into the group is outside of it */
+		cr_expect_geq(group_use(g[i].id, USE_CPU_NS), used[i] * 4 / 5, "group %zu", i);
+		all_used += used[i];
+		all_charged += group_use(g[i].id, USE_CPU_NS);
+	}
+	/* Each has its own, and together they have no more: what the machine takes is known of all of it only. */
+	cr_expect_leq(all_charged, most_for(all_used, 100));
+	cr_expect_eq(tick.sched.drops, 0);
+	done();
+}
+
+/* More groups than lie close together, all there at once: each has a place. */
+Test(sched, thousands_of_groups_have_accounts, .timeout = 240)
+{
+	static struct group g[3000];
+	size_t found = 0;
+
+	open_or_skip(false, false);
+	for (size_t i = 0; i < COUNT(g); i++) {
+		group_make(&g[i]);
+		finish(start(&g[i], burn, 1000));
+	}
+	read_now();
+	for (size_t i = 0; i < COUNT(g); i++) {
+		found += group_use(g[i].id, USE_CPU_NS) > 0;
+		group_drop(&g[i]);
+	}
+	cr_expect_eq(found, COUNT(g));
+	cr_expect_eq(tick.sched.drops, 0);
+	done();
+}
+
+/* Burns a while whenever it is told to. */
+static void burn_when_told(int told, int burnt)
+{
+	char byte;
+
+	while (read(told, &byte, 1) == 1) {
+		burn(2000000);
+		if (write(burnt, &byte, 1) != 1)
+			_exit(8);
+	}
+	_exit(0);
+}
+
+static uint64_t group_of_process(pid_t pid)
+{
+	read_now();
+	for (size_t i = 0; i < tick.nworks; i++) {
+		if (tick.works[i].tgid == (uint32_t)pid && tick.works[i].process)
+			return tick.works[i].cgroup;
+	}
+	return 0;
+}
+
+/* A process is told in the group where it ran last, also on a CPU that has last seen it in that group long ago. */
+Test(sched, a_process_that_moves_is_told_where_it_is)
+{
+	struct group g[2];
+	static const struct { int cpu, group; } steps[] = { { 1, 0 }, { 0, 0 }, { 0, 1 }, { 1, 0 }, { 1, 1 }, { 0, 1 } };
+	int there[2], back[2];
+	cpu_set_t all, one;
+	char path[160], number[16], byte = 'x';
+
+	open_or_skip(true, false);
+	group_make(&g[0]);
+	group_make(&g[1]);
+	cr_assert(pipe2(there, O_CLOEXEC) == 0 && pipe2(back, O_CLOEXEC) == 0);
+	cr_assert_eq(sched_getaffinity(0, sizeof all, &all), 0);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		close(there[1]);
+		burn_when_told(there[0], back[1]);
+	}
+	snprintf(number, sizeof number, "%d", (int)pid);
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		/* while it sleeps; on a machine with one CPU, always there */
+		CPU_ZERO(&one);
+		for (int cpu = 0, n = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++) {
+			if (CPU_ISSET(cpu, &all) && n++ == (CPU_COUNT(&all) > 1 ? steps[i].cpu : 0))
+				CPU_SET(cpu, &one);
+		}
+		cr_assert_eq(sched_setaffinity(pid, sizeof one, &one), 0);
+		snprintf(path, sizeof path, "%s/cgroup.procs", g[steps[i].group].path);
+		AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+		cr_assert_eq(write(fd, number, strlen(number)), (ssize_t)strlen(number));
+		cr_assert_eq(write(there[1], &byte, 1), 1);
+		cr_assert_eq(read(back[0], &byte, 1), 1);
+		cr_expect_eq(group_of_process(pid), g[steps[i].group].id, "step %zu", i);
+	}
+	close(there[1]);
+	waitpid(pid, NULL, 0);
+	close(there[0]);
+	close(back[0]);
+	close(back[1]);
+	group_drop(&g[0]);
+	group_drop(&g[1]);
 	done();
 }
 

@@ -91,7 +91,10 @@ Test(slots, an_owner_that_is_gone_is_read_once_more_and_followed_by_the_next)
 	cr_expect_eq(seen[0].gone, 1);
 	cr_expect_eq(nforgotten, 0, "it may still be charged");
 	use[1 * NSLOTS + slot].v[POWER_CPU_NS] = 1; /* a last slice */
+	use[0 * NSLOTS + slot].tag = use[2 * NSLOTS + slot].tag = 0xffff888012345678;
 	read_all(&s);
+	cr_expect_eq(use[0 * NSLOTS + slot].tag, 0, "nobody is charged here by what the row says");
+	cr_expect_eq(use[2 * NSLOTS + slot].tag, 0);
 	cr_assert_eq(nseen, 1);
 	cr_expect_eq(seen[0].ns, 13);
 	cr_expect_eq(nforgotten, 1);
@@ -99,7 +102,9 @@ Test(slots, an_owner_that_is_gone_is_read_once_more_and_followed_by_the_next)
 	cr_expect_eq(owners[slot].key, 0);
 	cr_expect_eq(s.held, 1);
 	use[1 * NSLOTS + slot].v[POWER_CPU_NS] += 2; /* under way meanwhile: nobody's, but it was used */
+	use[1 * NSLOTS + slot].tag = 0xffff888012345678;
 	read_all(&s);
+	cr_expect_eq(use[1 * NSLOTS + slot].tag, 0, "nor is the next one by what was under way");
 	cr_expect_eq(nseen, 0);
 	cr_expect_eq(s.total[POWER_CPU_NS], 15);
 	cr_expect_eq(s.held, 0);
@@ -138,6 +143,68 @@ Test(slots, a_slot_given_back_before_use_goes_to_another)
 	cr_assert_eq(nseen, 2);
 	cr_expect_eq(seen[1].key, 6);
 	cr_expect_eq(seen[1].ns, 4);
+	slots_clear(&s);
+}
+
+/* Where groups take their slots themselves, all of those are free, and seen wherever they are taken; the others are
+ * offered. */
+Test(slots, those_taken_in_no_order_are_seen_from_the_beginning)
+{
+	struct slots s;
+	struct err e = { 0 };
+
+	setup(&s);
+	slots_clear(&s);
+	queued = 0;
+	s.n = NSLOTS;
+	s.scattered = NSLOTS - 2;
+	cr_assert_eq(slots_init(&s, &e), 0);
+	cr_expect_eq(s.free, 2);
+	cr_assert_eq(queued, 2);
+	cr_expect_eq(queue[0], NSLOTS - 2);
+	owners[NSLOTS - 3] = (struct power_owner){ .key = 5, .gone = 1 };
+	use[NSLOTS - 3].v[POWER_CPU_NS] = 3;
+	cr_expect_eq(take(6), NSLOTS - 2);
+	read_all(&s);
+	cr_assert_eq(nseen, 2);
+	cr_expect_eq(seen[0].ns, 3);
+	cr_expect_eq(s.free, 1);
+	owners[NSLOTS - 2].gone = 1;
+	for (int i = 0; i < 3; i++)
+		read_all(&s);
+	cr_assert_eq(queued, 3, "both are offered again");
+	cr_expect_eq(queue[1], NSLOTS - 3);
+	cr_expect_eq(queue[2], NSLOTS - 2);
+	cr_expect_eq(s.free, 2);
+	cr_expect_eq(s.held, 0);
+	slots_clear(&s);
+}
+
+static uint64_t pages;
+
+static int see_pages(void *arg, const struct power_owner *owner, const uint64_t *used)
+{
+	(void)arg;
+	pages = owner->key ? used[POWER_PAGE_CACHE] : pages;
+	return 0;
+}
+
+/* What is counted in 32 bits goes on beyond them, on every CPU by itself. */
+Test(slots, narrow_counters_wrap)
+{
+	struct slots s;
+
+	setup(&s);
+	uint32_t slot = take(7), *a = &use[0 * NSLOTS + slot].n[POWER_PAGE_CACHE - POWER_WIDE],
+		 *b = &use[1 * NSLOTS + slot].n[POWER_PAGE_CACHE - POWER_WIDE];
+
+	for (uint64_t i = 1; i <= 9; i++) {
+		*a += 1000000000;
+		*b += 2000000001;
+		cr_assert_eq(slots_read(&s, see_pages, NULL), 0);
+		cr_expect_eq(pages, i * 3000000001);
+	}
+	cr_expect_eq(s.total[POWER_PAGE_CACHE], 9 * UINT64_C(3000000001));
 	slots_clear(&s);
 }
 
