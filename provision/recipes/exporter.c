@@ -199,7 +199,7 @@ static bool has_ca(const struct inventory *inv, const struct host *h)
 
 /* 0644: the exporter's own user reads it */
 static const struct file_arg ca = {
-	.path = CA_PATH, .mode = 0644, .render = render_ca, .own_dir = true
+	.path = CA_PATH, .mode = 0644, .render = render_ca, .own_dir = true, .needed = has_ca
 };
 
 /* ---- unit */
@@ -254,7 +254,7 @@ static const struct step steps[NROWS] = {
 		       .no_undo = "it is K3s'" },
 	[ROW_BINARY] = { "binary", "the exporter is installed", &blob_ops, &binary },
 	[ROW_GPU_HELPER] = { "gpu-helper", "its helper is installed where there are GPUs", &blob_ops, &gpu_helper },
-	[ROW_CA] = { "ca", "the management controllers' certificates are there", &file_ops, &ca, .when = has_ca },
+	[ROW_CA] = { "ca", "the management controllers' certificates are there", &file_ops, &ca },
 	[ROW_WEB] = { "web", "it serves its page as the inventory says", &file_ops, &web },
 	[ROW_CONFIG] = { "config", "the exporter is configured", &file_ops, &config, .flags = STEP_SECRET },
 	[ROW_UNIT] = { "unit", "the exporter's unit is installed", &file_ops, &unit_file },

@@ -374,6 +374,7 @@ static int user_config_text(const struct view *v, struct buf *ret, struct err *e
 static const struct file_arg user_config = { .path = "/etc/rancher/k3s/config.yaml.d/90-inventory.yaml",
 					     .mode = 0600,
 					     .render = user_config_text,
+					     .needed = has_user_text,
 					     .own_dir = true };
 
 static bool has_registries(const struct inventory *inv, const struct host *h)
@@ -390,7 +391,8 @@ static int registries_text(const struct view *v, struct buf *ret, struct err *e)
 
 static const struct file_arg registries = { .path = "/etc/rancher/k3s/registries.yaml",
 					    .mode = 0600,
-					    .render = registries_text };
+					    .render = registries_text,
+					    .needed = has_registries };
 
 /* systemd.exec(5), EnvironmentFile: double quotes, in which \ and " are escaped */
 static int env_text(const struct view *v, struct buf *ret, struct err *e)
@@ -406,12 +408,20 @@ static int env_text(const struct view *v, struct buf *ret, struct err *e)
 	return ret->full ? err_set(e, ERR_MEMORY, "extra_service_envs is too long") : 0;
 }
 
+static bool has_envs(const struct inventory *inv, const struct host *h)
+{
+	(void)h;
+	return inv->nextra_service_envs > 0;
+}
+
 static const struct file_arg server_env = { .path = "/etc/systemd/system/k3s.service.env",
 					    .mode = 0600,
-					    .render = env_text };
+					    .render = env_text,
+					    .needed = has_envs };
 static const struct file_arg agent_env = { .path = "/etc/systemd/system/k3s-agent.service.env",
 					   .mode = 0600,
-					   .render = env_text };
+					   .render = env_text,
+					   .needed = has_envs };
 
 /* ---- unit */
 
@@ -524,7 +534,8 @@ static const struct step_ops node_ops = { .ask = node_ask,
 
 static bool has_manifests(const struct inventory *inv, const struct host *h)
 {
-	return h == inv->control && inv->nextra_manifests > 0;
+	(void)h;
+	return inv->nextra_manifests > 0;
 }
 
 static int manifests_text(const struct view *v, struct buf *ret, struct err *e)
@@ -543,7 +554,8 @@ static int manifests_text(const struct view *v, struct buf *ret, struct err *e)
 
 static const struct file_arg manifests = { .path = "{k3s}/server/manifests/powerstack-inventory.yaml",
 					   .mode = 0600,
-					   .render = manifests_text };
+					   .render = manifests_text,
+					   .needed = has_manifests };
 
 /* ---- the table */
 
@@ -562,16 +574,6 @@ static bool on_agent(const struct inventory *inv, const struct host *h)
 {
 	(void)inv;
 	return !is_server(h);
-}
-
-static bool has_server_envs(const struct inventory *inv, const struct host *h)
-{
-	return is_server(h) && inv->nextra_service_envs > 0;
-}
-
-static bool has_agent_envs(const struct inventory *inv, const struct host *h)
-{
-	return !is_server(h) && inv->nextra_service_envs > 0;
 }
 
 enum row {
@@ -640,19 +642,19 @@ static const struct step steps[NROWS] = {
 			.flags = STEP_SECRET },
 	[ROW_CONFIG] = { "config", "K3s is configured", &file_ops, &config },
 	[ROW_USER_CONFIG] = { "own-config", "the inventory's text for K3s is there", &file_ops,
-			      &user_config, .flags = STEP_SECRET, .when = has_user_text },
+			      &user_config, .flags = STEP_SECRET },
 	[ROW_REGISTRIES] = { "registries", "registries are configured", &file_ops, &registries,
-			     .flags = STEP_SECRET, .when = has_registries },
+			     .flags = STEP_SECRET },
 	[ROW_SERVER_ENV] = { "environment", "the service's environment is there", &file_ops,
-			     &server_env, .flags = STEP_SECRET, .when = has_server_envs },
+			     &server_env, .flags = STEP_SECRET, .when = on_server },
 	[ROW_AGENT_ENV] = { "agent-environment", "the service's environment is there", &file_ops,
-			    &agent_env, .flags = STEP_SECRET, .when = has_agent_envs },
+			    &agent_env, .flags = STEP_SECRET, .when = on_agent },
 	[ROW_SERVER_UNIT] = { "unit", "K3s' unit is installed", &file_ops, &server_unit,
 			      .when = on_server },
 	[ROW_AGENT_UNIT] = { "agent-unit", "K3s' unit is installed", &file_ops, &agent_unit,
 			     .when = on_agent },
 	[ROW_MANIFESTS] = { "manifests", "the inventory's manifests are there", &file_ops,
-			    &manifests, .flags = STEP_SECRET, .when = has_manifests },
+			    &manifests, .flags = STEP_SECRET, .when = on_control },
 	[ROW_SERVER] = { "service", "K3s runs, now and after a boot", &unit_ops, &server,
 			 .when = on_server },
 	[ROW_AGENT] = { "agent-service", "K3s runs, now and after a boot", &unit_ops, &agent,

@@ -34,7 +34,7 @@ int file_wanted(const struct step *s, const struct view *v, struct buf *ret, str
 {
 	const struct file_arg *a = arg_of(s);
 	if (!is_needed(s, v))
-		return 0;
+		return buf_adds(ret, "# managed by powerstack\n");
 	int rc = a->tmpl ? template_add(a->tmpl, a->names, v, ret, e) : 0;
 	if (rc == 0 && a->render)
 		rc = a->render(v, ret, e);
@@ -94,12 +94,12 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 	const char *is = NULL;
 	char room[STEP_PATH_MAX];
 	const char *path = path_of(s, v, room);
-	bool ours = false;
+	bool ours = false, needed = is_needed(s, v);
 	int rc = fact(v, &is, e, "file", "%s", path);
 	if (rc < 0)
 		return rc;
 	if (!is)
-		return found(ret, v->destroying || is_needed(s, v) ? ABSENT : PRESENT, "'%s' does not exist", path);
+		return found(ret, v->destroying || needed ? ABSENT : PRESENT, "'%s' does not exist", path);
 	char type[8] = "", mark[8] = "", have[72] = "", mode[16] = "", uid[16] = "", gid[16] = "";
 	facts_field(is, "type", type, sizeof(type));
 	facts_field(is, "mark", mark, sizeof(mark));
@@ -107,11 +107,13 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 	facts_field(is, "mode", mode, sizeof(mode));
 	facts_field(is, "uid", uid, sizeof(uid));
 	facts_field(is, "gid", gid, sizeof(gid));
-	if (strcmp(type, "f") != 0)
-		return found(ret, FOREIGN, "'%s' is %s: move it away", path, type_word(type));
 	rc = is_ours(s, v, mark, &ours, e);
 	if (rc < 0)
 		return rc;
+	if (!ours && !needed)
+		return found(ret, v->destroying ? ABSENT : PRESENT, "'%s' is not managed by powerstack", path);
+	if (strcmp(type, "f") != 0)
+		return found(ret, FOREIGN, "'%s' is %s: move it away", path, type_word(type));
 	if (!ours)
 		return found(
 			ret, FOREIGN,
@@ -119,8 +121,6 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 			path);
 	if (v->destroying)
 		return found(ret, PRESENT, "'%s' is there", path);
-	if (!is_needed(s, v))
-		return found(ret, DRIFTED, "'%s' is there, and is not needed any more", path);
 	AUTO_BUF struct buf text = { 0 };
 	buf_init_secret(&text, FILE_MAX);
 	rc = file_wanted(s, v, &text, e);
@@ -129,7 +129,7 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 	char want[65];
 	text_sum(&text, want);
 	if (strcmp(want, have) != 0)
-		return found(ret, DRIFTED, "'%s' has other content", path);
+		return found(ret, DRIFTED, needed ? "'%s' has other content" : "what is in '%s' is not wanted any more", path);
 	if (strtoul(mode, NULL, 8) != a->mode)
 		return found(ret, DRIFTED, "'%s' has mode %s instead of %04o", path, mode,
 			     a->mode);
@@ -139,22 +139,12 @@ static int file_check(const struct step *s, const struct view *v, struct finding
 	return found(ret, PRESENT, "'%s' is as wanted", path);
 }
 
-static int file_undo(const struct step *s, struct hand *h, struct err *e)
-{
-	const struct file_arg *a = arg_of(s);
-	char room[STEP_PATH_MAX];
-	const char *const args[] = { path_of(s, &h->view, room), a->own_dir ? "dir" : "", NULL };
-	return step_script(h, "file-remove", args, PUT_TIMEOUT_S, e);
-}
-
 static int file_apply(const struct step *s, struct hand *h, struct err *e)
 {
 	const struct file_arg *a = arg_of(s);
 	bool secret = s->flags & STEP_SECRET;
 	AUTO_BUF struct buf text = { 0 };
 	AUTO_BUF struct buf in = { 0 };
-	if (!is_needed(s, &h->view))
-		return file_undo(s, h, e);
 	buf_init_secret(&text, FILE_MAX);
 	buf_init_secret(&in, FILE_MAX + 128);
 	int rc = file_wanted(s, &h->view, &text, e);
@@ -171,6 +161,14 @@ static int file_apply(const struct step *s, struct hand *h, struct err *e)
 	char room[STEP_PATH_MAX];
 	const char *const args[] = { path_of(s, &h->view, room), mode, NULL };
 	return step_script_in(h, "file-put", args, &in, secret, PUT_TIMEOUT_S, e);
+}
+
+static int file_undo(const struct step *s, struct hand *h, struct err *e)
+{
+	const struct file_arg *a = arg_of(s);
+	char room[STEP_PATH_MAX];
+	const char *const args[] = { path_of(s, &h->view, room), a->own_dir ? "dir" : "", NULL };
+	return step_script(h, "file-remove", args, PUT_TIMEOUT_S, e);
 }
 
 const struct step_ops file_ops = {

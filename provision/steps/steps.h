@@ -66,8 +66,9 @@ struct file_arg {
 	/* The file cannot carry the mark: it is ours when the node has this record. NULL: it carries it. */
 	const char *claim;
 	bool own_dir;		/* its folder is ours: removed when it is empty */
-	/* Whether there is to be such a file; NULL: always. Else one of ours is taken away. (A row that is not there, by
-	 * `when`, leaves what is there alone.) */
+	/* Whether its text is needed; NULL: always. Else one of ours is left with nothing but the mark, and whoever reads it is
+	 * told as by any other text, also after a run that was cut off. What is not there or not ours is left alone. (A row
+	 * that is not there, by `when`, leaves all alone.) */
 	bool (*needed)(const struct inventory *, const struct host *);
 	/* What has to be done before the text on the node is another one; NULL: nothing. */
 	int (*before)(struct hand *, struct err *);

@@ -150,9 +150,12 @@ static bool make_foreign(void *ctx, struct fake_host *h, const struct recipe *r,
 {
 	(void)ctx;
 	char room[STEP_PATH_MAX];
-	const struct view v = { .inv = inv, .host = &inv->hosts[0], .artifacts = artifacts };
+	const struct view v = { .inv = inv, .host = inventory_find_host(inv, h->name), .artifacts = artifacts };
 	const char *path = step_file_path(s, &v, room);
-	if (s->ops == &kubeconfig_ops) {
+	const struct file_arg *file = s->ops == &file_ops ? s->arg : NULL;
+	if (file && file->needed && !file->needed(inv, v.host)) {
+		return false; /* whoever's it is, nothing is to be there */
+	} else if (s->ops == &kubeconfig_ops) {
 		static const char mine[] = "contexts:\n- name: powerstack\n  context: {cluster: mine, user: me}\n";
 		struct err e = { 0 };
 		cr_assert_eq(file_replace(inv->kubeconfig, 0600, mine, sizeof(mine) - 1, &e), 0, "%s", e.msg);
@@ -503,13 +506,51 @@ Test(recipe_laws, exporter_tls_comes_and_goes)
 	inv->exporter_tls = false;
 	cr_assert_eq(deploy(net, all, rows, sizeof(rows)), 3 * 3, "%s", rows);
 	cr_assert_not_null(strstr(rows, "ho2:exporter/web ho2:exporter/config ho2:exporter/service "), "%s", rows);
-	cr_assert_null(fake_file_get(ho2, path));
+	cr_assert_str_eq(text_of(ho2, path), "# managed by powerstack\n");
 	cr_assert_null(strstr(text_of(ho2, "/etc/powerstack/exporter.yml"), "web.config.file"));
 	cr_assert_eq(fake_unit_get(ho2, "powerstack-exporter.service")->starts, starts + 1);
 
 	inv->exporter_tls = true;
 	cr_assert_eq(deploy(net, all, rows, sizeof(rows)), 3 * 3, "%s", rows);
 	cr_assert_eq(fake_unit_get(ho2, "powerstack-exporter.service")->starts, starts + 2);
+	fake_net_free(net);
+}
+
+/* What the inventory gave K3s and gives no more: the node has none of it, and K3s is started anew for it. */
+Test(recipe_laws, texts_for_k3s_come_and_go)
+{
+	static const char path[] = "/etc/rancher/k3s/registries.yaml", env[] = "/etc/systemd/system/k3s-agent.service.env";
+	static const char *const cluster[] = { "prereq", "k3s", NULL };
+	static char mirrors[] = "mirrors: {docker.io: {endpoint: [http://mirror.example]}}";
+	static struct keyval proxy = { .key = "HTTP_PROXY", .value = "http://proxy.example" };
+	char rows[4096];
+	struct fake_net *net = bare(NULL);
+	struct fake_host *ho2 = fake_net_host(net, "ho2"), *ho3 = fake_net_host(net, "ho3");
+	/* with none in the inventory, somebody's own is nobody else's business */
+	fake_file_put(ho3, path, 'f', "mine\n", 5, 0644, "root:root");
+	deploy(net, cluster, rows, sizeof(rows));
+	cr_assert_null(strstr(rows, "/registries"), "%s", rows);
+	cr_assert_null(fake_file_get(ho2, path));
+	cr_assert_str_eq(text_of(ho3, path), "mine\n");
+	fake_file_remove(ho3, path);
+
+	inv->registries_config_yaml = mirrors;
+	inv->extra_service_envs = &proxy;
+	inv->nextra_service_envs = 1;
+	deploy(net, cluster, rows, sizeof(rows));
+	cr_assert_not_null(strstr(rows, "ho2:k3s-agent/registries ho2:k3s-agent/agent-environment ho2:k3s-agent/agent-service "), "%s", rows);
+	cr_assert_not_null(strstr(text_of(ho2, path), mirrors));
+
+	unsigned starts = fake_unit_get(ho2, "k3s-agent.service")->starts;
+	inv->registries_config_yaml = NULL;
+	inv->extra_service_envs = NULL;
+	inv->nextra_service_envs = 0;
+	deploy(net, cluster, rows, sizeof(rows));
+	cr_assert_not_null(strstr(rows, "ho2:k3s-agent/registries ho2:k3s-agent/agent-environment ho2:k3s-agent/agent-service "), "%s", rows);
+	cr_assert_str_eq(text_of(ho2, path), "# managed by powerstack\n");
+	cr_assert_str_eq(text_of(ho2, env), "# managed by powerstack\n");
+	cr_assert_eq(fake_unit_get(ho2, "k3s-agent.service")->starts, starts + 1);
+	cr_assert_eq(deploy(net, cluster, rows, sizeof(rows)), 0, "%s", rows);
 	fake_net_free(net);
 }
 

@@ -424,8 +424,13 @@ Test(findings, exporter_serves_by_tls_where_the_inventory_says_so)
 Test(findings, exporter_that_is_to_serve_plainly_has_no_web_configuration)
 {
 	UP(recipe_exporter, "web", PRESENT, "does not exist");
-	UP(recipe_exporter, "web", DRIFTED, "not needed any more", { WEB, "type=f\nmode=600\nuid=0\ngid=0\nsha256=00\nmark=yes" });
-	UP(recipe_exporter, "web", FOREIGN, "not managed by powerstack", { WEB, "type=f\nmode=600\nuid=0\ngid=0\nsha256=00\nmark=no" });
+	UP(recipe_exporter, "web", DRIFTED, "not wanted any more", { WEB, "type=f\nmode=600\nuid=0\ngid=0\nsha256=00\nmark=yes" });
+	UP(recipe_exporter, "web", PRESENT, "is as wanted",
+	   { WEB, "type=f\nmode=600\nuid=0\ngid=0\nmark=yes\n"
+		  "sha256=2257568f69b75d52e0594abb1098ea5457b71bbb8e84dadd0bc080baccf3d132" }); /* the mark, and nothing else */
+	UP(recipe_exporter, "web", PRESENT, "not managed by powerstack", { WEB, "type=f\nmode=600\nuid=0\ngid=0\nsha256=00\nmark=no" });
+	UP(recipe_exporter, "web", PRESENT, "not managed by powerstack", { WEB, "type=l\nmode=777\nuid=0\ngid=0" });
+	DOWN(recipe_exporter, "web", ABSENT, "not managed by powerstack", { WEB, "type=f\nmode=600\nuid=0\ngid=0\nsha256=00\nmark=no" });
 	DOWN(recipe_exporter, "web", ABSENT, "does not exist");
 	DOWN(recipe_exporter, "web", PRESENT, "is there", { WEB, "type=f\nmode=600\nuid=0\ngid=0\nsha256=00\nmark=yes" });
 }
