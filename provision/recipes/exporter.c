@@ -188,7 +188,7 @@ static const struct file_arg config = {
 static int render_ca(const struct view *v, struct buf *ret, struct err *e)
 {
 	/* text before a certificate is a comment to every reader of PEM */
-	buf_adds(ret, "# managed by powerstack\n");
+	buf_adds(ret, FILE_MARK);
 	return file_read(v->inv->bmc_ca_file, ret, NULL, e);
 }
 

@@ -313,7 +313,7 @@ static int config_text(const struct view *v, struct buf *ret, struct err *e)
 	if (!iface)
 		return err_set(e, ERR_FAILED, "internal_ip %s is not an address of this node",
 			       h->internal_ip);
-	buf_adds(ret, "# managed by powerstack\n");
+	buf_adds(ret, FILE_MARK);
 	add_scalar(ret, "node-name", h->node_name);
 	add_scalar(ret, "node-ip", h->internal_ip);
 	/* flannel takes the interface of the default route otherwise, whatever node-ip says (k3s issue 1365) */
@@ -359,7 +359,7 @@ static bool has_user_text(const struct inventory *inv, const struct host *h)
 
 static int add_text(struct buf *ret, const char *text)
 {
-	buf_adds(ret, "# managed by powerstack\n");
+	buf_adds(ret, FILE_MARK);
 	buf_adds(ret, text);
 	size_t len = strlen(text);
 	return len && text[len - 1] == '\n' ? 0 : buf_addc(ret, '\n');
@@ -397,7 +397,7 @@ static const struct file_arg registries = { .path = "/etc/rancher/k3s/registries
 /* systemd.exec(5), EnvironmentFile: double quotes, in which \ and " are escaped */
 static int env_text(const struct view *v, struct buf *ret, struct err *e)
 {
-	buf_adds(ret, "# managed by powerstack\n");
+	buf_adds(ret, FILE_MARK);
 	for (size_t i = 0; i < v->inv->nextra_service_envs; i++) {
 		const struct keyval *kv = &v->inv->extra_service_envs[i];
 		buf_addf(ret, "%s=\"", kv->key);
@@ -540,7 +540,7 @@ static bool has_manifests(const struct inventory *inv, const struct host *h)
 
 static int manifests_text(const struct view *v, struct buf *ret, struct err *e)
 {
-	buf_adds(ret, "# managed by powerstack\n");
+	buf_adds(ret, FILE_MARK);
 	for (size_t i = 0; i < v->inv->nextra_manifests; i++) {
 		buf_adds(ret, "---\n");
 		int rc = file_read(v->inv->extra_manifests[i], ret, NULL, e);

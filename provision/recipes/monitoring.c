@@ -122,7 +122,7 @@ static int skip_text(const struct view *v, struct buf *ret, struct err *e)
 {
 	(void)v;
 	(void)e;
-	return buf_adds(ret, "# managed by powerstack\n"
+	return buf_adds(ret, FILE_MARK
 			     "# K3s leaves the manifest of this name alone, so that its storage class stays as it is.\n");
 }
 

@@ -34,7 +34,7 @@ int file_wanted(const struct step *s, const struct view *v, struct buf *ret, str
 {
 	const struct file_arg *a = arg_of(s);
 	if (!is_needed(s, v))
-		return buf_adds(ret, "# managed by powerstack\n");
+		return buf_adds(ret, FILE_MARK);
 	int rc = a->tmpl ? template_add(a->tmpl, a->names, v, ret, e) : 0;
 	if (rc == 0 && a->render)
 		rc = a->render(v, ret, e);

@@ -52,7 +52,9 @@ struct precondition {
 };
 extern const struct step_ops precondition_ops;
 
-/* ---- a text file of ours, owner root; its second line at the latest is "# managed by powerstack" */
+/* ---- a text file of ours, owner root; its second line at the latest is the mark */
+
+#define FILE_MARK "# managed by powerstack\n"
 struct file_arg {
 	const char *path;		/* may begin with "{k3s}": see node_path */
 	unsigned mode;

@@ -5,7 +5,6 @@
 #include "base/cleanup.h"
 #include "provision/steps/steps.h"
 
-#define MARK "# managed by powerstack\n"
 
 static const struct sysctl_arg *arg_of(const struct step *s)
 {
@@ -49,7 +48,7 @@ static int sysctl_check(const struct step *s, const struct view *v, struct findi
 	int rc = fact(v, &text, e, "text", "%s", a->path);
 	if (rc < 0)
 		return rc;
-	if (text && strncmp(text, MARK, strlen(MARK)) != 0)
+	if (text && strncmp(text, FILE_MARK, strlen(FILE_MARK)) != 0)
 		return found(
 			ret, FOREIGN,
 			"'%s' exists and is not managed by powerstack: move it away, or remove it",
@@ -123,7 +122,7 @@ static int sysctl_wanted(const struct step *s, const struct view *v, struct buf 
 	const char *text = NULL;
 	int rc = fact(v, &text, e, "text", "%s", a->path);
 	buf_adds(ret,
-		 MARK "# What the node had before is put back when powerstack is destroyed.\n");
+		 FILE_MARK "# What the node had before is put back when powerstack is destroyed.\n");
 	for (size_t i = 0; i < a->n && rc == 0; i++) {
 		const char *live = NULL;
 		char name[128];

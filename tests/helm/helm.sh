@@ -8,6 +8,8 @@ cd "$(dirname "$0")/../.." || exit 1
 top=$PWD
 # shellcheck source=tests/tap.sh
 . tests/tap.sh
+# shellcheck source=tests/helm/objects.lib.sh
+. tests/helm/objects.lib.sh
 ps=${POWERSTACK:-$top/out/release/powerstack}
 
 if [ "${1-}" != inside ]; then
@@ -145,33 +147,6 @@ changed() { jq -r '[.steps[] | select(.changed) | .step | sub("^[^/]*/"; "")] | 
 trouble() { jq -r '.steps[] | select(.now != "present" and .now != "absent" or (.message | test("fail|after|cannot"))) | "\(.part)/\(.step): \(.message)"' <<<"$out"; }
 revisions() { kc get secrets -n monitoring -l owner=helm,name=monitoring -o jsonpath='{range .items[*]}{.metadata.labels.version}:{.metadata.labels.status} {end}'; }
 
-# Every object of every kind in every namespace, but for what comes and goes by itself.
-objects() {
-	local kinds
-	kinds=$(kc api-resources --verbs=list -o name 2>/dev/null |
-		grep -vE '^(events(\..*)?|endpoints|endpointslices\..*|componentstatuses)$' | sort | tr '\n' ,)
-	kc get "${kinds%,}" -A --ignore-not-found 2>/dev/null \
-		-o 'jsonpath={range .items[*]}{.apiVersion} {.kind} {.metadata.namespace} {.metadata.name}{"\n"}{end}' | sort
-}
-# before: what there is, once the controllers have made what belongs to it
-before() {
-	objects >"$work/objects.before"
-	for _ in $(seq 30); do
-		sleep 1
-		objects >"$work/objects.now"
-		! cmp -s "$work/objects.before" "$work/objects.now" || return
-		mv "$work/objects.now" "$work/objects.before"
-	done
-}
-# as_before DESCRIPTION: the same is there; the controllers take away what belonged to the rest a moment later
-as_before() {
-	for _ in $(seq 60); do
-		objects >"$work/objects.now"
-		! cmp -s "$work/objects.before" "$work/objects.now" || break
-		sleep 1
-	done
-	is "$(diff "$work/objects.before" "$work/objects.now")" "" "$1"
-}
 # begin VERB ARG...: a run on a terminal of its own, whose typescript shows what is waited for
 typescript=$work/typescript
 begin() {
@@ -220,7 +195,7 @@ default_classes() { kc get sc -o jsonpath='{range .items[?(@.metadata.annotation
 
 site
 vault "$secret"
-before
+settled objects.before
 
 # ---- refused before anything is changed
 echo another >"$work/other.password"
@@ -358,7 +333,7 @@ begin destroy --yes monitoring
 told 'namespace monitoring is still being deleted: .*configmaps' "destroy shows what keeps the namespace"
 unstuck monitoring
 ended "the monitoring stack is destroyed once that is gone"
-as_before "the API server has what it had before"
+as_in objects.before "the API server has what it had before"
 is "$(default_classes)" "local-path " "K3s' storage class is the default again"
 is "$(cat /mnt/data/grafana/grafana.db)" data "the data is still there"
 is "$(find /var/lib/powerstack -type f | grep -v sum | sort | tr '\n' ' ')" "/var/lib/powerstack/helm " "no record of it is left"
@@ -401,7 +376,7 @@ is "$(ls -A /var/lib/powerstack 2>/dev/null)" "" "and no record"
 # ---- Rancher
 kc create namespace c-mine >/dev/null # of a user's, by a name like one of Rancher's
 kind_of helm.cattle.io v1 HelmChartConfig helmchartconfigs Namespaced
-before
+settled objects.before
 site 'rancher_hostname: rancher.example.org'
 head -c 2M /dev/zero >/var/lib/powerstack/filler 2>/dev/null
 run deploy helm rancher
@@ -493,7 +468,7 @@ EOF
 run destroy --yes rancher
 is "$rc" 0 "Rancher and cert-manager are destroyed, though a webhook answers no more"
 [ "$rc" = 0 ] || { trouble; echo "$err"; tail -n 5 "$work/logs"/destroy-*.log; } | sed 's/^/# /'
-as_before "the API server has what it had before"
+as_in objects.before "the API server has what it had before"
 is "$(kc get namespaces default kube-system c-mine -o jsonpath='{.items[*].metadata.finalizers}{.items[*].metadata.annotations}' | grep -o cattle)" "" "no namespace is marked any more"
 run destroy --yes rancher
 is "$rc $(changed)" "0 " "a second destroy does nothing"
@@ -501,5 +476,5 @@ run deploy helm rancher
 is "$rc" 0 "Rancher is deployed again"
 [ "$rc" = 0 ] || { trouble; echo "$err"; } | sed 's/^/# /'
 run destroy --yes rancher helm
-as_before "and destroyed"
+as_in objects.before "and destroyed"
 done_testing

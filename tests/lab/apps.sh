@@ -10,52 +10,21 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/tap.sh
 # shellcheck source=tests/lab/lib.sh
 . tests/lab/lib.sh
+# shellcheck source=tests/helm/objects.lib.sh
+. tests/helm/objects.lib.sh
 work=$(mktemp -d)
 dir=out/apps
 trap 'rm -rf "$work"; [ -n "${KEEP_LAB-}" ] || "$lab" down >/dev/null 2>&1' EXIT
 
-started=$(date +%s)
-step() { echo "# $(($(date +%s) - started))s $*"; }
-# to_json NAME ARG...: powerstack --json ARG, the object in $work/NAME.json, the status in $rc
-to_json() {
-	local name=$1
-	shift
-	run_ps "$dir" --timeout 60m --json "$@" >"$work/$name.json" 2>"$work/$name.err"
-	rc=$?
-	[ $rc = 0 ] || sed 's/^/# /' "$work/$name.err" | head -5
-	[ $rc = 0 ] || jq -r '.steps[]? | select(.message != "" and (.outcome // "" | test("failed|refused|unreachable|skipped"))) |
-		"# \(.host) \(.step): \(.message)"' "$work/$name.json" 2>/dev/null | head -20
-}
+json_options=(--timeout 60m) # helm takes its time on emulated machines
 changed() { jq -r '[.steps[] | select(.changed) | "\(.host) \(.step)"] | sort | join("\n")' "$work/$1.json"; }
 # verified NAME: what verify said that was not passed
 verified() { jq -r '.checks[] | select(.status == "failed") | "\(.id) \(.host): \(.evidence)"' "$work/$1.json"; }
 kc() { kubectl --context powerstack "$@"; }
 revisions() { kc get secrets -A -l owner=helm -o jsonpath='{range .items[*]}{.metadata.name} {.metadata.labels.status}{"\n"}{end}' | sort; }
-# Every object of every kind in every namespace, but for what comes and goes by itself.
-objects() {
-	local kinds
-	kinds=$(kc api-resources --verbs=list -o name 2>/dev/null |
-		grep -vE '^(events(\..*)?|endpoints|endpointslices\..*|componentstatuses|leases\..*)$' | sort | tr '\n' ,)
-	kc get "${kinds%,}" -A --ignore-not-found -o 'jsonpath={range .items[*]}{.apiVersion} {.kind} {.metadata.namespace} {.metadata.name}{"\n"}{end}' \
-		2>/dev/null | sed 's/\(sh\.helm\.release\.v1\..*\)\.v[0-9]*$/\1/' | sort -u # of any revision
-}
-settled() { # settled NAME: that list, once the controllers have made what belongs to it
-	objects >"$work/$1"
-	for _ in $(seq 20); do
-		sleep 2
-		objects >"$work/now"
-		! cmp -s "$work/$1" "$work/now" || return
-		mv "$work/now" "$work/$1"
-	done
-}
-as_in() { # as_in NAME DESCRIPTION: the same is there; the controllers take away what belonged to the rest a moment later
-	for _ in $(seq 60); do
-		objects >"$work/now"
-		! cmp -s "$work/$1" "$work/now" || break
-		sleep 2
-	done
-	is "$(diff "$work/$1" "$work/now")" "" "$2"
-}
+# helm's record of a release is the same thing in any revision
+objects() { list_objects '|leases\..*' | sed 's/\(sh\.helm\.release\.v1\..*\)\.v[0-9]*$/\1/' | sort -u; }
+
 step 'lab up, pristine'
 if ! { "$lab" deps && "$lab" up && "$lab" reset; } >"$work/up" 2>&1; then
 	sed 's/^/# /' "$work/up"

@@ -13,19 +13,7 @@ work=$(mktemp -d)
 dir=out/e2e
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"; "$lab" down >/dev/null 2>&1' EXIT
 
-started=$(date +%s)
-step() { echo "# $(($(date +%s) - started))s $*"; }
 json() { jq -r "$2" "$work/$1.json"; }
-# to_json NAME ARG...: powerstack --json ARG, the object in $work/NAME.json, the status in $rc
-to_json() {
-	local name=$1
-	shift
-	run_ps "$dir" --json "$@" >"$work/$name.json" 2>"$work/$name.err"
-	rc=$?
-	[ ! -s "$work/$name.err" ] || sed 's/^/# /' "$work/$name.err" | head -5
-	jq -r '.steps[]? | select(.message != "" and (.outcome // "" | test("failed|refused|unreachable|skipped"))) |
-		"# \(.host) \(.part)/\(.step): \(.message)"' "$work/$name.json" 2>/dev/null | head -20
-}
 manifests() { # manifests NAME: what is on every node, into $work/NAME.<node>
 	local n
 	for n in "${nodes[@]}"; do

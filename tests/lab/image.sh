@@ -12,6 +12,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=${1:?usage: image.sh OUT}
+# shellcheck source=tests/lab/archive.sh
+. "$here/archive.sh"
 
 suite=bookworm
 kernel=linux-image-cloud-amd64
@@ -48,12 +50,6 @@ sources() {
 		"set POWERSTACK_LAB_MIRROR to the address of one"
 	printf 'deb %s %s main\n' "$main" "$suite" "$main" "$suite-updates"
 	[ -z "$security" ] || printf 'deb %s %s main\n' "$security" "$suite-security"
-}
-
-archive_labelled() {
-	# shellcheck disable=SC2016 # apt-get expands these itself
-	apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
-		awk -v label="$1" '$1 == label { sub("/$", "", $2); print $2; exit }'
 }
 
 # Runs in the unpacked tree $1, through mmdebstrap's customize hook.

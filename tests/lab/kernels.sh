@@ -9,6 +9,11 @@ cd "$(dirname "$0")/../.." || exit 1
 here=tests/lab
 # shellcheck source=tests/tap.sh
 . tests/tap.sh
+# shellcheck source=tests/lab/archive.sh
+. "$here/archive.sh"
+# shellcheck source=tests/lab/machine.sh
+. "$here/machine.sh"
+accel_args tcg
 "$here/lab" deps || exit 1
 exporter=${EXPORTER:-out/release/powerstack-exporter}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/powerstack/kernels
@@ -24,12 +29,6 @@ trixie             Debian          linux-image-cloud-amd64
 sid                Debian          linux-image-cloud-amd64
 '
 
-# The archive that this machine's own sources name, with another suite and nothing else.
-archive() { # archive LABEL
-	# shellcheck disable=SC2016 # apt-get expands these itself
-	apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' |
-		awk -v label="$1" '$1 == label { sub("/$", "", $2); print $2; exit }'
-}
 apt_of() { # apt_of SUITE PROGRAM ARG...: apt's program, of that suite
 	local at=$cache/$1 program=$2
 	shift 2
@@ -42,7 +41,7 @@ fetch() {
 	[ ! -s "$at/vmlinuz" ] || return 0
 	mkdir -p "$at/state/lists/partial" "$at/cache/archives/partial"
 	: >"$at/state/status"
-	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(archive "$2") $1 main" >"$at/sources.list"
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(archive_labelled "$2") $1 main" >"$at/sources.list"
 	apt_of "$1" apt-get -qq update || return 1
 	version=$(apt_of "$1" apt-cache depends --no-recommends "$3" | sed -n 's/.*Depends: linux-image-\([0-9].*\)/\1/p' | head -1)
 	# the kernel itself is in a package of its own, and in another place, since 7.2
@@ -54,7 +53,7 @@ fetch() {
 }
 boot() { # boot SUITE CGROUP: what the machine says, in $work/said
 	: >"$work/console"
-	timeout -k 5 300 qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu max,-smap,-smep,-la57,-pku,-umip -smp 2 -m 512 -machine pc,usb=off \
+	timeout -k 5 300 qemu-system-x86_64 "${ACCEL_ARGS[@]}" -smp 2 -m 512 -machine pc,usb=off \
 		-nodefaults -no-user-config -display none -no-reboot -serial "file:$work/console" -kernel "$cache/$1/vmlinuz" \
 		-initrd "$work/initrd" -append "console=ttyS0 quiet mitigations=off norandmaps panic=-1 lab.cgroup=$2" </dev/null
 	sed -n 's/^SAYS \(.*[^\r]\)\r*$/\1/p' "$work/console" >"$work/said"

@@ -71,6 +71,23 @@ ps_options() {
 	ps_cache=$(cd "$1" && pwd)/cache
 }
 
+# step TEXT: what a suite begins with, and when
+started=$(date +%s)
+step() { echo "# $(($(date +%s) - started))s $*"; }
+# to_json NAME ARG...: powerstack --json ARG with the configuration in $dir, and "${json_options[@]}"; the object in
+# $work/NAME.json, the status in $rc. Says what stands in stderr, and which rows did not go well.
+# shellcheck disable=SC2154,SC2034 # work is the caller's, and rc is for it
+to_json() {
+	local name=$1
+	shift
+	run_ps "$dir" "${json_options[@]}" --json "$@" >"$work/$name.json" 2>"$work/$name.err"
+	rc=$?
+	[ ! -s "$work/$name.err" ] || sed 's/^/# /' "$work/$name.err" | head -5
+	jq -r '.steps[]? | select(.message != "" and (.outcome // "" | test("failed|refused|unreachable|skipped"))) |
+		"# \(.host) \(.part)/\(.step): \(.message)"' "$work/$name.json" 2>/dev/null | head -20
+}
+json_options=()
+
 # unit_starts: when each unit that powerstack manages was started, on every node
 unit_starts() {
 	local n
