@@ -20,12 +20,20 @@
 #define API_TIMEOUT_S 20
 #define WEB_TIMEOUT_S 15
 #define TCP_TIMEOUT_MS 3000
+#define SILENT_MAX 8
+
+/* Who did not answer in time: the beginning of a question, which all that go there have. */
+struct silent {
+	char of[400], why[200];
+};
 
 struct local {
 	struct session session;	/* first */
 	const char *kubeconfig, *context;
 	const struct cancel *cancel;
 	struct api *api;
+	struct silent silent[SILENT_MAX];	/* in this probe */
+	size_t nsilent;
 };
 
 static void tell(struct buf *out, char sign, const char *question, const char *value)
@@ -35,6 +43,37 @@ static void tell(struct buf *out, char sign, const char *question, const char *v
 	if (value)
 		buf_addf(out, "=%s", value);
 	buf_addc(out, '\0');
+}
+
+/* How much of the question says who is asked: a service behind the API server, the API server, or a page's server. */
+static size_t peer_length(const char *question)
+{
+	const char *proxy = strstr(question, "/proxy/"), *url = strstr(question, "://");
+	if (strncmp(question, "api:", 4) == 0)
+		return proxy ? (size_t)(proxy - question) + 7 : 4;
+	const char *path = url ? strchr(url + 3, '/') : NULL;
+	return path ? (size_t)(path - question) + 1 : strlen(question);
+}
+
+/* Who has kept one question waiting to its end is asked no other in the same probe: verify has many for the same
+ * service, and each would wait as long. */
+static const struct silent *find_silent(const struct local *l, const char *question)
+{
+	for (size_t i = 0; i < l->nsilent; i++)
+		if (strncmp(question, l->silent[i].of, strlen(l->silent[i].of)) == 0)
+			return &l->silent[i];
+	return NULL;
+}
+
+static void keep_silent(struct local *l, const char *question, const struct err *why)
+{
+	size_t n = peer_length(question);
+	struct silent *one = &l->silent[l->nsilent];
+	if (why->kind != ERR_TIMEOUT || l->nsilent == SILENT_MAX || n >= sizeof(one->of))
+		return;
+	snprintf(one->of, sizeof(one->of), "%.*s", (int)n, question);
+	snprintf(one->why, sizeof(one->why), "%.199s", why->msg);
+	l->nsilent++;
 }
 
 /* An interrupt is the session's error; anything else is an answer. */
@@ -52,6 +91,7 @@ static int ask_api(struct local *l, const char *question, const char *path, stru
 		*e = why;
 		return rc;
 	}
+	keep_silent(l, question, &why);
 	if (rc == 0)
 		tell(out, '=', question, buf_str(&body));
 	else if (status == 404)
@@ -122,6 +162,7 @@ static int ask_web(struct local *l, const char *question, const char *about, boo
 		*e = why;
 		return rc;
 	}
+	keep_silent(l, question, &why);
 	/* answers are texts: a page with NULs ends at the first */
 	tell(out, rc == 0 ? '=' : '!', question, rc == 0 ? buf_str(&answer) : why.msg);
 	return 0;
@@ -135,10 +176,14 @@ static int local_run(struct session *s, const struct cmd *cmd, struct answer *re
 	memset(ret, 0, sizeof(*ret));
 	buf_init(&ret->out, 2 * ANSWER_MAX);
 	buf_init(&ret->err, 1024);
+	l->nsilent = 0;
 	int rc = 0;
 	for (size_t i = 0; rc == 0 && cmd->argv && cmd->argv[i]; i++) {
 		const char *q = cmd->argv[i];
-		if (strncmp(q, "api:", 4) == 0)
+		const struct silent *silent = find_silent(l, q);
+		if (silent)
+			tell(&ret->out, '!', q, silent->why);
+		else if (strncmp(q, "api:", 4) == 0)
 			rc = ask_api(l, q, q + 4, &ret->out, e);
 		else if (strncmp(q, "web:", 4) == 0)
 			rc = ask_web(l, q, q + 4, false, &ret->out, e);

@@ -9,6 +9,8 @@
  *	web	URL [address]		the status in digits, a newline, the body (web.h); by that address when it is given
  *	cert	URL [address]		when the certificate shown there ends, in seconds since 1970
  *	tcp	address port		"open", "refused" or "filtered" (no answer within 3 s)
+ *
+ * Who has not answered a question in its time (api: 20 s, web and cert: 15 s) is not asked again in the same probe.
  */
 #include "inventory/inventory.h"
 #include "provision/remote/session.h"

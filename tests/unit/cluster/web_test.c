@@ -159,3 +159,37 @@ Test(web, the_probe_of_this_machine_tells_pages)
 	answer_clear(&a);
 	session_close(s);
 }
+
+/* Who does not answer is waited for once; a port is no beginning of another one. */
+Test(web, who_keeps_silent_is_asked_once)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 16) == 0);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	struct session *s = NULL;
+	struct answer a = { 0 };
+	struct err e = { 0 };
+	struct script probe = { "probe", "" };
+	char first[100], second[100], third[100];
+	snprintf(first, sizeof(first), "web:http://127.0.0.1:%u/one", ntohs(at.sin_port));
+	snprintf(second, sizeof(second), "web:http://127.0.0.1:%u/two", ntohs(at.sin_port));
+	snprintf(third, sizeof(third), "web:http://127.0.0.1:%u/host", port);
+	const char *const questions[] = { first, second, third, NULL };
+	const struct cmd cmd = { .script = &probe, .argv = questions };
+	cr_assert_eq(local_open("/nonexistent", "powerstack", NULL, &s, &e), 0);
+	cr_assert_eq(session_run(s, &cmd, &a, &e), 0, "%s", e.msg);
+	const char *line = buf_str(&a.out);
+	for (int i = 0; i < 2; i++, line += strlen(line) + 1)
+		cr_assert(line[0] == '!' && strncmp(line + 1, questions[i], strlen(questions[i])) == 0 &&
+			  strstr(line, "does not answer within"), "%s", line);
+	cr_assert(strncmp(line, "=web:", 5) == 0 && strstr(line, "=200\n"), "%s", line);
+	int visits = 0;
+	for (int one; (one = accept(fd, NULL, NULL)) >= 0; visits++)
+		close(one);
+	cr_assert_eq(visits, 1, "%d", visits);
+	answer_clear(&a);
+	session_close(s);
+	close(fd);
+}
