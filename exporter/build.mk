@@ -18,7 +18,10 @@ triplet_armhf := arm-linux-gnueabihf
 exporter_cc = $(if $(filter $(1),$(EXPORTER_NATIVE)),gcc,$(triplet_$(1))-gcc $(cross_flags))
 cross_root = $(CURDIR)/out/cross/$(1)
 cross_flags = -isystem $(cross_root)/usr/include -isystem $(cross_root)/usr/include/$(triplet_$(1)) \
-	-L$(cross_root)/usr/lib/$(triplet_$(1)) -L$(cross_root)/lib/$(triplet_$(1))
+	-L$(cross_root)/usr/lib/$(triplet_$(1)) -L$(cross_root)/lib/$(triplet_$(1)) $(cross_time_$(1))
+# Times are handed to libraries, so they are as wide as theirs. On armhf that is a matter of the release: 64 bits
+# since Debian 13 and Ubuntu 24.04, before that 32.
+cross_time_armhf := $(if $(shell nm $(call cross_root,armhf)/usr/lib/$(triplet_armhf)/libevent_core.a 2>/dev/null | grep gettimeofday64),-D_TIME_BITS=64 -D_FILE_OFFSET_BITS=64)
 exporter_strip = $(if $(filter $(1),$(EXPORTER_NATIVE)),strip,$(triplet_$(1))-strip)
 
 EXPORTER_ALL_SRC := $(EXPORTER_SRC) exporter/main.c
@@ -70,10 +73,17 @@ STATIC_CFLAGS = $(BASE_CFLAGS) $(filter-out $(STATIC_PROBED),$(CFLAGS_release)) 
 STATIC_PROBED := -fcf-protection -fstack-clash-protection -fzero-call-used-regs=used-gpr
 static_option = $(shell echo 'int f(int x) { return x; }' | \
 	$(call exporter_cc,$(1)) -O2 -Werror $(2) -x c -S - -o /dev/null 2>/dev/null && echo $(2))
-STATIC_LDFLAGS := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -Wl,--build-id=sha1
+# At an address of its own each time, where the C library has a start for that; of armhf not every release's has one.
+static_kind = $(if $(filter /%,$(shell $(call exporter_cc,$(1)) -print-file-name=rcrt1.o 2>/dev/null)),-static-pie,-static)
+STATIC_LDFLAGS := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -Wl,--build-id=sha1
 # libelf's own needs differ between releases (zlib, later also zstd): pkg-config knows.
 static_libelf = $(shell PKG_CONFIG_LIBDIR=$(if $(filter $(1),$(EXPORTER_NATIVE)),,$(cross_root))/usr/lib/$(triplet_$(1))/pkgconfig:/usr/share/pkgconfig \
 	pkg-config --static --libs-only-l libbpf libelf 2>/dev/null || echo -lbpf -lelf -lz)
+static_libs = out/static/$(1)/curl/lib/libcurl.a -lcares -levent_openssl -lssl -lcrypto -lcrypt -levent_extra \
+	-levent_core $(call static_libelf,$(1)) -ljson-c -lyaml -lsodium -lm
+# $@ of the objects that it needs.
+static_link = $(call exporter_cc,$(1)) $(filter-out $(STATIC_PROBED),$(CFLAGS_release)) $(STATIC_HAS_$(1)) \
+	$(call static_kind,$(1)) $(STATIC_LDFLAGS) -o $@ $(filter %.o,$^) $(static_libs) 2>$@.log || { cat $@.log; exit 1; }
 
 # $(1): Debian architecture
 define exporter_static
@@ -102,10 +112,16 @@ out/static/$(1)/exporter/client.o: STATIC_EXTRA = -isystem out/static/$(1)/curl/
 
 out/static/$(1)/powerstack-exporter: $$(EXPORTER_OBJ_$(1)) out/static/$(1)/curl/VERSION
 	$$(call say,STATIC,$$@)
-	$$(Q)$$(call exporter_cc,$(1)) $$(filter-out $$(STATIC_PROBED),$$(CFLAGS_release)) $$(STATIC_HAS_$(1)) $$(STATIC_LDFLAGS) -o $$@ $$(EXPORTER_OBJ_$(1)) \
-		out/static/$(1)/curl/lib/libcurl.a -lcares -levent_openssl -lssl -lcrypto -lcrypt -levent_extra \
-		-levent_core $$(call static_libelf,$(1)) -ljson-c -lyaml -lsodium -lm 2>$$@.log || \
-		{ cat $$@.log; exit 1; }
+	$$(Q)$$(call static_link,$(1))
+
+# Its unit tests, for tests/exporter/cross.test.sh: not those of BPF, nor the simulation that takes minutes.
+UNIT_OBJ_$(1) := $$(patsubst %.c,out/static/$(1)/%.o,tests/cross/main.c $$(filter-out %/sched_test.c %/accuracy_test.c,\
+	$$(sort $$(wildcard tests/unit/exporter/*_test.c tests/unit/names/*_test.c))))
+$$(UNIT_OBJ_$(1)): $$(BPF_SKEL)
+$$(UNIT_OBJ_$(1)): STATIC_EXTRA = $$(TEST_CFLAGS) -Wno-format-truncation -isystem tests/cross
+out/static/$(1)/unit: $$(UNIT_OBJ_$(1)) $$(filter-out %/exporter/main.o,$$(EXPORTER_OBJ_$(1))) out/static/$(1)/curl/VERSION
+	$$(call say,STATIC,$$@)
+	$$(Q)$$(call static_link,$(1))
 
 # What travels to nodes and into the command: without symbols.
 out/release/embed/powerstack-exporter.$(1): out/static/$(1)/powerstack-exporter

@@ -8,6 +8,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/secret.h"
@@ -26,7 +27,7 @@ struct client_request {
 	const char *key_file;		/* its key */
 	const char *ca_file;		/* NULL: the system's authorities */
 	bool insecure_skip_verify;
-	unsigned long timeout_ms;	/* of the whole exchange */
+	uint64_t timeout_ms;		/* of the whole exchange */
 	size_t body_max;		/* a longer answer is an error */
 	/* Takes the body of an answer with status 200 as it comes, instead of keeping it: body_max is
 	 * then that of other answers. Other than 0 ends the call with an error. */

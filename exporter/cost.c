@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "exporter/wide.h"
+
 /* After a start, what was learnt is tried for so long before it is trusted, on errors of about this memory. */
 #define START_S 10.0
 #define TRIAL_S 20.0
@@ -137,12 +139,12 @@ bool cost_floor_w(const struct cost *c, double *ret_w)
 
 uint64_t cost_of(const struct cost *c, const uint64_t use[NUSES])
 {
-	unsigned __int128 sum = 0;
+	struct wide sum = { 0 };
 
 	for (int i = 0; i < COST_USES && c->known; i++)
-		sum += (unsigned __int128)c->nano[i] * use[i];
-	sum >>= COST_SHIFT;
-	return sum > UINT64_MAX / 4096 ? UINT64_MAX / 4096 : (uint64_t)sum;
+		sum = wide_add(sum, wide_mul(c->nano[i], use[i]));
+	sum = wide_shift(sum, COST_SHIFT);
+	return sum.high > 0 || sum.low > UINT64_MAX / 4096 ? UINT64_MAX / 4096 : sum.low;
 }
 
 double cost_excess_uj(const struct cost *c, const uint64_t use[COST_USES])

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "exporter/number.h"
+#include "exporter/wide.h"
 
 #define MOST UINT64_C(1000000000000000) /* 10^15, of anything: its thousandfold still fits */
 #define PID_MOST UINT64_C(0x7fffffff)
@@ -236,7 +237,7 @@ static bool take_users(struct gpus *g, unsigned gpu, struct gpu_user *nobody, ui
 		}
 		if (!u->holds || !watched || d->round.memory == 0)
 			continue;
-		uint64_t part = (uint64_t)((unsigned __int128)ns * u->bytes / d->round.memory);
+		uint64_t part = wide_mul_div(ns, u->bytes, d->round.memory);
 
 		/* Memory that two have together is held once. */
 		part = part < ns - held ? part : ns - held;

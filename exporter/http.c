@@ -272,7 +272,7 @@ static struct page *page_new(struct http *h, struct buf *text)
 static struct page *page_get(struct http *h, enum form form, bool gzip)
 {
 	struct page **at = &h->made[form][gzip];
-	size_t len = form != FORM_LANDING ? h->stats.page_bytes[form] : 0;
+	size_t len = form != FORM_LANDING ? (size_t)h->stats.page_bytes[form] : 0;
 	int rc;
 
 	if (*at)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/integral.h"
 
+#include "exporter/wide.h"
+
 /* Counts the last value up to `to`, at most as long as it may be held. */
 static void count(struct integral *i, uint64_t to, uint64_t hold_ns)
 {
@@ -10,10 +12,9 @@ static void count(struct integral *i, uint64_t to, uint64_t hold_ns)
 		to = end;
 	if (!i->told || to <= i->upto_ns)
 		return;
-	unsigned __int128 fine = (unsigned __int128)i->uw * (to - i->upto_ns) + i->rest;
+	struct wide fine = wide_add(wide_mul(i->uw, to - i->upto_ns), (struct wide){ .low = i->rest });
 
-	i->uj += (uint64_t)(fine / 1000000000u);
-	i->rest = (uint64_t)(fine % 1000000000u);
+	i->uj += wide_div(fine, 1000000000u, &i->rest);
 	i->upto_ns = to;
 }
 

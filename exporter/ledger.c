@@ -6,6 +6,7 @@
 
 #include "exporter/fuse.h"
 #include "exporter/idle.h"
+#include "exporter/wide.h"
 
 /* A platform, three dies of five components, ... : far above any machine. */
 #define ACCOUNTS_MAX (ZONES_MAX + 1)
@@ -75,9 +76,7 @@ void ledger_free(struct ledger *l)
 /* The most that can be drawn in ns, saturating. */
 static uint64_t most_uj(uint64_t power_max_uw, uint64_t ns)
 {
-	unsigned __int128 uj = (unsigned __int128)power_max_uw * ns / 1000000000u;
-
-	return uj > UINT64_MAX ? UINT64_MAX : (uint64_t)uj;
+	return wide_mul_div(power_max_uw, ns, 1000000000u);
 }
 
 int zone_delta(const struct zone_mark *was, const struct zone_mark *now, uint64_t power_max_uw,

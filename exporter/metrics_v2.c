@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "exporter/build_info.h"
+#include "exporter/wide.h"
 
 /* ---- labels */
 
@@ -369,7 +370,7 @@ static bool power_of(const struct subject *s, enum component c, uint64_t *ret)
 {
 	uint64_t ns = works_step_ns(ledger_works(s->view->ledger), c);
 
-	*ret = ns ? (uint64_t)((unsigned __int128)s->party->step_uj[c] * 1000000000u / ns) : 0;
+	*ret = ns ? wide_mul_div(s->party->step_uj[c], 1000000000u, ns) : 0;
 	return ns != 0;
 }
 
@@ -410,7 +411,7 @@ static bool gpu_split(const struct subject *s)
 
 static uint64_t gpu_power_uw(const struct subject *s, uint64_t uj)
 {
-	return (uint64_t)((unsigned __int128)uj * 1000000000u / s->account->step_ns);
+	return wide_mul_div(uj, 1000000000u, s->account->step_ns);
 }
 
 static bool gpu_all_uw(const struct subject *s, uint64_t *ret)

@@ -7,9 +7,12 @@
 
 #include "base/cleanup.h"
 
-uint64_t rapl_uj(unsigned __int128 counts, unsigned shift)
+uint64_t rapl_uj(struct wide counts, unsigned shift)
 {
-	return (uint64_t)(counts * 1000000u >> shift);
+	struct wide uj = wide_mul(counts.low, 1000000u);
+
+	uj.high += counts.high * 1000000u;
+	return wide_shift(uj, shift).low;
 }
 
 void rapl_zone(struct zone *ret, enum component c, uint64_t package, const uint64_t *die)

@@ -10,9 +10,10 @@
 #include "base/err.h"
 #include "exporter/cpu.h"
 #include "exporter/tick.h"
+#include "exporter/wide.h"
 
 /* Microjoules of so many counts of 2^-shift J, rounded down; shift is at most 63. */
-uint64_t rapl_uj(unsigned __int128 counts, unsigned shift);
+uint64_t rapl_uj(struct wide counts, unsigned shift);
 
 /* Sets component, name, label and proof of a zone as the kernel names them in powercap: "package-0",
  * "package-0-die-1/dram", "psys". die: NULL where a package has one. */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "exporter/wide.h"
+
 static int add(const struct account *a, void *arg)
 {
 	struct component_sum *s = &((struct rates *)arg)->sums[a->component];
@@ -26,7 +28,7 @@ static int add(const struct account *a, void *arg)
 /* Microjoules in nanoseconds as microwatts. */
 static uint64_t power_uw(uint64_t uj, uint64_t ns)
 {
-	return (uint64_t)((unsigned __int128)uj * 1000000000u / ns);
+	return wide_mul_div(uj, 1000000000u, ns);
 }
 
 void rates_take(struct rates *r, const struct ledger *l, uint64_t at_ns)

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/cleanup.h"
+#include "exporter/wide.h"
 
 /* Kepler's features: the names of its counters. It counts page cache hits in millions. */
 const struct model_unit model_units[] = {
@@ -73,7 +74,7 @@ static bool curve_uw(const struct curve *c, const double units[NUSES], uint64_t 
 
 static uint64_t scaled(uint64_t uw, uint64_t by, uint64_t of)
 {
-	return (uint64_t)((unsigned __int128)uw * by / of);
+	return wide_mul_div(uw, by, of);
 }
 
 /* The raw curves; see curve_uw. */

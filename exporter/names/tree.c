@@ -24,6 +24,7 @@ struct tree {
 	int root;		/* the hierarchy's root directory, or -1 */
 	char root_path[TREE_PATH_MAX]; /* as the kernel names it in links of /proc/self/fd */
 	bool v2, handles;
+	bool numbered;		/* 32-bit machines: the id is not the inode's number alone; see id_of */
 	int inotify;
 	struct strv pending;	/* of the walk under way */
 };
@@ -61,6 +62,33 @@ static bool where(int fd, char ret[TREE_PATH_MAX], size_t *ret_len)
 	return true;
 }
 
+/* The id in the handle of a directory. Unlike opening by one, this is allowed to all. False: not told. */
+static bool handle_id(int at, const char *name, uint64_t *ret)
+{
+	union {
+		struct file_handle head;
+		char bytes[sizeof(struct file_handle) + sizeof *ret];
+	} handle = { .head = { .handle_bytes = sizeof *ret } };
+	int mount = 0;
+
+	if (name_to_handle_at(at, name, &handle.head, &mount, AT_EMPTY_PATH) < 0 ||
+	    handle.head.handle_bytes != sizeof *ret || handle.head.handle_type != FILEID_KERNFS_)
+		return false;
+	memcpy(ret, handle.head.f_handle, sizeof *ret);
+	return true;
+}
+
+/* Numbers of inodes are no longer than the kernel's words. Where these have 32 bits, an id has upper ones as well, that
+ * tell one directory from those that had its number before; only the handle has them. 0: it is gone. */
+static uint64_t id_of(const struct tree *t, int at, const char *name, uint64_t inode)
+{
+	uint64_t id = 0;
+
+	if (!t->numbered)
+		return inode;
+	return handle_id(at, name, &id) ? id : 0;
+}
+
 int tree_new(const char *sysfs, struct tree **ret, struct err *e)
 {
 	struct tree *t = calloc(1, sizeof *t);
@@ -89,6 +117,10 @@ int tree_new(const char *sysfs, struct tree **ret, struct err *e)
 	}
 	if (t->root < 0 || !where(t->root, t->root_path, &len))
 		t->handles = false;
+	struct stat st;
+	uint64_t id = 0;
+
+	t->numbered = t->root >= 0 && fstat(t->root, &st) == 0 && handle_id(t->root, "", &id) && id != st.st_ino;
 	*ret = t;
 	return 0;
 }
@@ -156,7 +188,8 @@ uint64_t tree_id(const struct tree *t, const char *path)
 
 	while (*path == '/')
 		path++;
-	return t->root >= 0 && fstatat(t->root, path, &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.st_mode) ? st.st_ino : 0;
+	return t->root >= 0 && fstatat(t->root, path, &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.st_mode) ?
+		       id_of(t, t->root, path, st.st_ino) : 0;
 }
 
 bool tree_exists(const struct tree *t, const char *path)
@@ -195,7 +228,10 @@ static void enter(struct tree *t, const char *path,
 		if (n < 0 || (size_t)n >= sizeof sub)
 			continue;
 		/* kernfs tells the id in d_ino: no stat. */
-		found(arg, (uint64_t)d->d_ino, sub, (size_t)n);
+		uint64_t id = id_of(t, dirfd(dir), d->d_name, d->d_ino);
+
+		if (id != 0)
+			found(arg, id, sub, (size_t)n);
 		if (t->pending.n < WALK_PENDING_MAX)
 			(void)strv_push(&t->pending, sub);
 	}
@@ -211,7 +247,7 @@ bool tree_walk(struct tree *t, unsigned dirs, void (*found)(void *, uint64_t, co
 		return true;
 	if (t->pending.n == 0) {
 		if (fstat(t->root, &st) == 0)
-			found(arg, (uint64_t)st.st_ino, "", 0);
+			found(arg, id_of(t, t->root, "", st.st_ino), "", 0);
 		enter(t, "", found, arg);
 		dirs--;
 	}

@@ -23,6 +23,7 @@
 #include "exporter/model/model.h"
 #include "exporter/number.h"
 #include "exporter/sources/sources.h"
+#include "exporter/wide.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 /* A longer interval is a machine that was suspended: what it drew meanwhile nobody knows. */
@@ -53,10 +54,7 @@ struct estimator {
 
 static void add(struct sum *s, uint64_t uw, uint64_t ns)
 {
-	unsigned __int128 fine = (unsigned __int128)uw * ns + s->rest;
-
-	s->uj += (uint64_t)(fine / SECOND_NS);
-	s->rest = (uint64_t)(fine % SECOND_NS);
+	s->uj += wide_div(wide_add(wide_mul(uw, ns), (struct wide){ .low = s->rest }), SECOND_NS, &s->rest);
 }
 
 /* ---- the machine */

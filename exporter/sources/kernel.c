@@ -537,10 +537,10 @@ static void read_cpus(const struct kernel *k, struct sched_mark *ret)
 	ret->processes = c->processes != 0;
 	ret->cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	for (size_t i = 0; i < k->ncpus; i++) {
-		ret->busy_ns += k->cpus[i].busy_ns;
-		ret->idle_ns += k->cpus[i].idle_ns;
-		ret->switches += k->cpus[i].switches;
-		ret->drops += k->cpus[i].lost_groups + k->cpus[i].lost_processes;
+		ret->busy_ns += slots_read64(&k->cpus[i].busy_ns);
+		ret->idle_ns += slots_read64(&k->cpus[i].idle_ns);
+		ret->switches += slots_read64(&k->cpus[i].switches);
+		ret->drops += slots_read64(&k->cpus[i].lost_groups) + slots_read64(&k->cpus[i].lost_processes);
 	}
 }
 

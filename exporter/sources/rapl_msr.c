@@ -276,8 +276,8 @@ static int msr_read(struct source *s, struct tick *into, struct err *e)
 		/* 2^32 counts are a whole number of microjoules for every unit that fits into five bits. */
 		int rc = tick_add_mark(into, &(struct zone_mark){ .zone = meter->zone,
 								   .anew = meter->anew,
-								   .uj = rapl_uj(raw, meter->shift),
-								   .wraps_at_uj = rapl_uj((unsigned __int128)1 << 32,
+								   .uj = rapl_uj((struct wide){ .low = raw }, meter->shift),
+								   .wraps_at_uj = rapl_uj((struct wide){ .low = UINT64_C(1) << 32 },
 											  meter->shift),
 								   .at_ns = tick_now_ns() }, e);
 

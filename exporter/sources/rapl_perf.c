@@ -28,7 +28,7 @@ struct counter {
 	uint32_t zone;
 	unsigned shift;
 	uint64_t last, at_ns;
-	unsigned __int128 counts; /* since it was opened, over any wrap */
+	struct wide counts; /* since it was opened, over any wrap */
 };
 
 struct perf {
@@ -226,7 +226,7 @@ static int perf_read(struct source *s, struct tick *into, struct err *e)
 			close(c->fd);
 			continue;
 		}
-		c->counts += (uint64_t)(raw - c->last);
+		c->counts = wide_add(c->counts, (struct wide){ .low = raw - c->last });
 		c->last = raw;
 		c->at_ns = tick_now_ns();
 		p->v[kept++] = *c;

@@ -9,20 +9,6 @@
 #define SPARE 4096
 #define CHUNK 1024
 
-/* 64 bits that another CPU writes: one load where the machine has such loads, else until two agree. */
-static uint64_t read64(const volatile __u64 *at)
-{
-#if __SIZEOF_LONG__ == 8
-	return *at;
-#else
-	uint64_t a = *at, b;
-
-	while ((b = *at) != a)
-		a = b;
-	return a;
-#endif
-}
-
 static void offer_more(struct slots *s)
 {
 	while (s->free < SPARE && s->offered < s->n) {
@@ -62,7 +48,7 @@ static void sum(const struct slots *s, size_t slot, uint64_t ret[POWER_COUNTS])
 		const volatile struct power_use *row = &s->use[cpu * s->n + slot];
 
 		for (size_t i = 0; i < POWER_WIDE; i++)
-			ret[i] += read64(&row->v[i]);
+			ret[i] += slots_read64(&row->v[i]);
 		for (size_t i = POWER_WIDE; i < POWER_COUNTS; i++)
 			ret[i] += row->n[i - POWER_WIDE];
 	}
@@ -98,7 +84,7 @@ static int tell(const struct slots *s, size_t slot, int (*fn)(void *, const stru
 	const struct slot *v = &s->v[slot];
 	const volatile struct power_owner *shared = &s->owners[slot];
 	struct power_owner owner = { .key = v->key,
-				     .cgroup = read64(&shared->cgroup),
+				     .cgroup = slots_read64(&shared->cgroup),
 				     .tgid = shared->tgid,
 				     .gone = shared->gone };
 	uint64_t used[POWER_COUNTS];
@@ -128,7 +114,7 @@ int slots_read(struct slots *s, int (*fn)(void *, const struct power_owner *, co
 {
 	for (size_t slot = 0; slot < s->offered; slot++) {
 		struct slot *v = &s->v[slot];
-		uint64_t key = read64(&s->owners[slot].key);
+		uint64_t key = slots_read64(&s->owners[slot].key);
 		bool special = slot < POWER_SLOT_FIRST;
 
 		if (v->state == SLOT_LEAVING) {

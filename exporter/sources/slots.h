@@ -19,6 +19,20 @@
 #include "bpf/power.h"
 #include "exporter/tick.h"
 
+/* 64 bits that another CPU writes: one load where the machine has such loads, else until two agree. */
+static inline uint64_t slots_read64(const volatile __u64 *at)
+{
+#if __SIZEOF_LONG__ == 8
+	return *at;
+#else
+	uint64_t a = *at, b;
+
+	while ((b = *at) != a)
+		a = b;
+	return a;
+#endif
+}
+
 enum slot_state { SLOT_FREE, SLOT_HELD, SLOT_GONE, SLOT_LEAVING };
 
 struct slot {

@@ -48,10 +48,10 @@ Test(rapl_units, events)
 
 Test(rapl_units, counts_are_joules)
 {
-	cr_assert_eq(rapl_uj((unsigned __int128)1 << 32, 32), 1000000);
-	cr_assert_eq(rapl_uj((unsigned __int128)1 << 32, 16), UINT64_C(65536000000));
-	cr_assert_eq(rapl_uj(1, 16), 15, "15.26 uJ, rounded down");
-	cr_assert_eq(rapl_uj(((unsigned __int128)1 << 64) + 4294967296u, 32), UINT64_C(4294967297000000));
+	cr_assert_eq(rapl_uj((struct wide){ .low = UINT64_C(1) << 32 }, 32), 1000000);
+	cr_assert_eq(rapl_uj((struct wide){ .low = UINT64_C(1) << 32 }, 16), UINT64_C(65536000000));
+	cr_assert_eq(rapl_uj((struct wide){ .low = 1 }, 16), 15, "15.26 uJ, rounded down");
+	cr_assert_eq(rapl_uj((struct wide){ .high = 1, .low = 4294967296u }, 32), UINT64_C(4294967297000000));
 	cr_assert_eq(rapl_unit_shift(0xa0e03), 14);
 	cr_assert_eq(rapl_unit_shift(0xa1003), 16);
 }
