@@ -38,7 +38,9 @@ static __always_inline const void *core_group_at(_Bool typed, struct task_struct
 
 	struct cgroup_subsys_state *state = NULL;
 	__u32 index = bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id);
-	const char *at = (const char *)set + bpf_core_field_offset(struct css_set, subsys) + index * sizeof state;
+	/* pointers are as wide as the kernel's, not as this machine's */
+	__u32 width = bpf_core_field_size(struct css_set, dfl_cgrp);
+	const char *at = (const char *)set + bpf_core_field_offset(struct css_set, subsys) + index * width;
 
 	if (typed)
 		return *(struct cgroup_subsys_state *const *)at;
