@@ -23,10 +23,11 @@
 #include "exporter/tick.h"
 #include "exporter/tls.h"
 #include "exporter/web_config.h"
+#include "exporter/zip.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define LINGER_S 2
-#define PIECE (64 * 1024 - 1) /* bytes of a page that are packed at a time */
+#define LARGE_PAGE (512 * 1024) /* bytes; from there on a page is packed by zip.h */
 
 const struct http_status http_statuses[] = {
 	{ 200, "200", "OK" },
@@ -149,7 +150,7 @@ static size_t status_row(int status)
 
 /* ---- making pages */
 
-/* One gzip member (RFC 1952) being made. */
+/* One gzip member (RFC 1952) being made by zlib. */
 struct packer {
 	z_stream z;
 	struct buf *out;
@@ -209,27 +210,40 @@ static int make_text(struct http *h, enum form form, struct buf *text)
 				    : h->pages.metrics(h->pages.arg, (enum page_format)form, text, &e);
 }
 
-/* The form's text with gzip; *ret_len is its length without. The fastest level: a scrape waits for it, and text
- * like this shrinks to a fifth all the same. The text is never there as a whole, for it is several MB: it is packed in
- * pieces, while they are in the processor's cache. */
-static int make_packed(struct http *h, enum form form, struct buf *out, size_t *ret_len)
+/* The form's text with gzip; *len is its length without, before that of the last one. The text is never there as a whole,
+ * for it may be several MB. zlib packs a small page better, at its fastest level, for a scrape waits for it; for a large
+ * one it would need several times as long as making it takes. */
+static int make_packed(struct http *h, enum form form, struct buf *out, size_t *len)
 {
 	const struct page *plain = h->made[form][0];
+	bool large = (plain ? plain->len : *len) >= LARGE_PAGE;
 	struct packer p = { .out = out };
+	struct zip zip;
 	AUTO_BUF struct buf text;
 
-	buf_init(&text, PAGE_MAX);
-	if (deflateInit2(&p.z, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-		return -1;
-	text.drain = pack_more;
-	text.drain_arg = &p;
-	(void)buf_reserve(&text, PIECE);
-	int rc = plain ? pack_more(&p, plain->text, plain->len) : make_text(h, form, &text);
+	if (large) {
+		zip_begin(&zip, out);
+		zip_buf(&zip, &text);
+	} else {
+		buf_init(&text, PAGE_MAX);
+		if (deflateInit2(&p.z, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+			return -1;
+		text.drain = pack_more;
+		text.drain_arg = &p;
+		(void)buf_reserve(&text, ZIP_PIECE);
+	}
+	int rc = plain ? text.drain(text.drain_arg, plain->text, plain->len) : make_text(h, form, &text);
 
-	rc = rc < 0 || buf_drain(&text) < 0 ? -1 : pack(&p, "", 0, Z_FINISH);
-	deflateEnd(&p.z);
-	*ret_len = p.taken;
-	return rc;
+	rc = rc < 0 ? rc : buf_drain(&text);
+	if (large) {
+		zip_end(&zip);
+		*len = zip.at;
+	} else {
+		rc = rc < 0 ? rc : pack(&p, "", 0, Z_FINISH);
+		deflateEnd(&p.z);
+		*len = p.taken;
+	}
+	return rc < 0 || out->full || *len > PAGE_MAX ? -1 : 0;
 }
 
 /* Closes connections that hold up pages of the past, the slowest first, until few enough are left. */

@@ -7,12 +7,28 @@
 #include "base/cleanup.h"
 #include "exporter/metrics_works.h"
 #include "exporter/prom.h"
+#include "exporter/zip.h"
 
 /* Who is on the page: a party of the books, and who that is. */
 struct listed {
 	const struct party *party;
 	const struct workload *workload;
 	size_t at, len; /* its labels, in sheet.labels */
+	uint32_t crc;	/* of them, for a zip */
+	size_t edit;	/* in sheet.edits, to make them from those of the one before; NO_EDIT: there is none */
+};
+#define NO_EDIT SIZE_MAX
+
+/* A piece of sheet.common. */
+struct piece {
+	size_t at, len;
+	uint32_t crc; /* for a zip */
+};
+
+/* Where a line stands in a zip. */
+struct place {
+	const struct listed *who; /* NULL: nowhere */
+	uint64_t name, labels, tail;
 };
 
 /* What the rows of workloads have in common. */
@@ -30,13 +46,15 @@ struct sheet {
 	struct party *sums;
 	size_t nmembers, npods;
 	struct sums unlisted[NWORKS_LEVELS];
-	struct buf labels;
+	struct buf labels, edits;
 	const struct label *labels_of;
-	/* The labels that are not about who it is are the same for all: made once for a family's mode. */
-	struct buf tails;
-	struct {
-		size_t at, len;
-	} tail[COMP_TOTAL + 1][NMODES];
+	/* What is the same in the lines of all who are listed is made once for a family: its name, alone and with
+	 * _created, and the labels of a mode that are not about who it is. */
+	struct buf common;
+	struct piece name[2], tail[COMP_TOTAL + 1][NMODES];
+	/* The last line of each kind in the family, and the last of all. */
+	struct place seen[2][COMP_TOTAL + 1][NMODES], last;
+	bool last_created;
 };
 
 /* One family being written: its head comes with its first series. */
@@ -46,7 +64,7 @@ struct family {
 	struct sheet *sheet;
 	enum page_format format;
 	struct buf *out;
-	size_t name_len;
+	struct zip *zip; /* what out goes to, or NULL */
 	bool begun;
 };
 
@@ -107,7 +125,8 @@ static void sheet_clear(struct sheet *sheet)
 	free(sheet->pods);
 	free(sheet->sums);
 	buf_clear(&sheet->labels);
-	buf_clear(&sheet->tails);
+	buf_clear(&sheet->edits);
+	buf_clear(&sheet->common);
 }
 
 static int by_pod(const void *a, const void *b)
@@ -163,7 +182,8 @@ static int sheet_make(struct sheet *sheet, struct err *e)
 	const struct sums *rest = works_residual(w, WORKS_WORKLOADS);
 
 	buf_init(&sheet->labels, PAGE_MAX);
-	buf_init(&sheet->tails, PAGE_MAX);
+	buf_init(&sheet->edits, PAGE_MAX);
+	buf_init(&sheet->common, PAGE_MAX);
 	ledger_each(sheet->view->ledger, LEVEL_NODE, add_measured, sheet);
 	if (!sheet->with_works)
 		return 0;
@@ -210,9 +230,32 @@ static void add_labels(struct buf *out, const struct label *labels, const struct
 	}
 }
 
-/* Makes the labels that tell the listed apart, unless the family before had the same. */
-static void make_labels(struct sheet *sheet, struct listed *v, size_t n, const struct label *who)
+static struct zip_part labels_part(const struct sheet *sheet, const struct listed *l)
 {
+	return (struct zip_part){ buf_str(&sheet->labels) + l->at, l->len, l->crc };
+}
+
+static void make_edits(struct sheet *sheet, struct listed *v, size_t n)
+{
+	buf_reset(&sheet->edits);
+	for (size_t i = 0; i < n; i++) {
+		struct zip_part to = labels_part(sheet, &v[i]), from;
+
+		v[i].crc = to.crc = zip_crc(to.text, to.len);
+		v[i].edit = sheet->edits.len;
+		if (i > 0)
+			from = labels_part(sheet, &v[i - 1]);
+		if (i == 0 || zip_edit(&sheet->edits, &from, &to) < 0)
+			v[i].edit = NO_EDIT;
+	}
+}
+
+/* Makes the labels that tell the listed apart, unless the family before had the same. */
+static void make_labels(const struct family *f, struct listed *v, size_t n)
+{
+	struct sheet *sheet = f->sheet;
+	const struct label *who = f->row->who;
+
 	if (sheet->labels_of == who)
 		return;
 	buf_reset(&sheet->labels);
@@ -226,28 +269,60 @@ static void make_labels(struct sheet *sheet, struct listed *v, size_t n, const s
 			   true);
 		l->len = sheet->labels.len - l->at;
 	}
+	if (f->zip)
+		make_edits(sheet, v, n);
 }
 
 /* ---- families */
 
+/* What was added to sheet.common from there on. */
+static struct piece piece_from(const struct family *f, size_t at)
+{
+	const struct buf *common = &f->sheet->common;
+	size_t len = common->len - at;
+
+	return (struct piece){ at, len, f->zip ? zip_crc(buf_str(common) + at, len) : 0 };
+}
+
+static struct zip_part common_part(const struct sheet *sheet, const struct piece *p)
+{
+	return (struct zip_part){ buf_str(&sheet->common) + p->at, p->len, p->crc };
+}
+
+static void begin_listed(const struct family *f)
+{
+	const struct metric *m = f->row;
+	struct sheet *sheet = f->sheet;
+
+	buf_reset(&sheet->common);
+	memset(sheet->tail, 0, sizeof sheet->tail);
+	memset(sheet->seen, 0, sizeof sheet->seen);
+	sheet->last.who = NULL;
+	for (unsigned created = 0; created < 2; created++) {
+		size_t at = sheet->common.len;
+
+		buf_add(&sheet->common, m->name,
+			created ? prom_family_len(f->format, m->name, m->type) : strlen(m->name));
+		buf_adds(&sheet->common, created ? "_created{" : "{");
+		sheet->name[created] = piece_from(f, at);
+	}
+}
+
 /* What follows the labels of who it is, and a blank: the same for all who are listed. */
-static const char *tail_of(const struct family *f, const struct subject *s, size_t *ret_len)
+static const struct piece *tail_of(const struct family *f, const struct subject *s)
 {
 	struct sheet *sheet = f->sheet;
-	size_t *at = &sheet->tail[s->component][s->mode].at, *len = &sheet->tail[s->component][s->mode].len;
+	struct piece *tail = &sheet->tail[s->component][s->mode];
 
-	if (f->row->component == COMP_GPUS) { /* but for these: they are of the GPU */
-		buf_reset(&sheet->tails);
-		*len = 0;
+	if (tail->len == 0 || f->row->component == COMP_GPUS) { /* these are of the GPU */
+		size_t at = tail->len ? tail->at : sheet->common.len;
+
+		sheet->common.len = at;
+		add_labels(&sheet->common, f->row->labels, s, false);
+		buf_add(&sheet->common, "} ", 2);
+		*tail = piece_from(f, at);
 	}
-	if (*len == 0) {
-		*at = sheet->tails.len;
-		add_labels(&sheet->tails, f->row->labels, s, false);
-		buf_add(&sheet->tails, "} ", 2);
-		*len = sheet->tails.len - *at;
-	}
-	*ret_len = *len;
-	return buf_str(&sheet->tails) + *at;
+	return tail;
 }
 
 static char *append(char *at, const char *text, size_t len)
@@ -256,26 +331,61 @@ static char *append(char *at, const char *text, size_t len)
 	return at + len;
 }
 
-/* A line of somebody who is listed. A page has tens of thousands of them: room is made once, and all parts
- * but the number are at hand. Of the name only the first len bytes, then suffix. */
-static void listed_line(const struct family *f, size_t len, const char *suffix, const struct subject *s,
-			const struct listed *l, uint64_t value, unsigned decimals)
+/* As the line of the same kind before it, of the one who is listed before; or, if there was another of his own just
+ * now, like that as far as it goes. */
+static void zip_line(const struct family *f, bool created, const struct subject *s, const struct listed *l,
+		     const struct piece *tail)
 {
-	size_t suffix_len = strlen(suffix), tail_len = 0;
-	const char *tail = tail_of(f, s, &tail_len);
+	struct sheet *sheet = f->sheet;
+	struct zip *z = f->zip;
+	struct place *seen = &sheet->seen[created][s->component][s->mode], *last = &sheet->last, here = { .who = l };
+	struct zip_part labels = labels_part(sheet, l), name = common_part(sheet, &sheet->name[created]),
+			end = common_part(sheet, tail);
+	bool again = last->who == l;
+
+	here.name = z->at;
+	zip_part(z, &name, again && sheet->last_created == created ? last->name : seen->who ? seen->name : ZIP_NOWHERE);
+	here.labels = z->at;
+	if (again)
+		zip_part(z, &labels, last->labels);
+	else if (seen->who && seen->who == l - 1 && l->edit != NO_EDIT)
+		zip_edited(z, &labels, buf_str(&sheet->edits) + l->edit, seen->labels);
+	else
+		zip_part(z, &labels, ZIP_NOWHERE);
+	here.tail = z->at;
+	if (again && created && f->row->component != COMP_GPUS)
+		zip_part(z, &end, last->tail);
+	else
+		zip_part(z, &end, seen->who && f->row->component != COMP_GPUS ? seen->tail : ZIP_NOWHERE);
+	*seen = *last = here;
+	sheet->last_created = created;
+}
+
+/* A line of somebody who is listed. A page has tens of thousands of them: room is made once, and all parts
+ * but the number are at hand. */
+static void listed_line(const struct family *f, bool created, const struct subject *s, const struct listed *l,
+			uint64_t value, unsigned decimals)
+{
+	const struct sheet *sheet = f->sheet;
+	const struct piece *tail = tail_of(f, s), *name = &sheet->name[created];
+	char number[PROM_DIGITS_MAX + 1];
+	size_t n = prom_digits(number, value, decimals);
 	struct buf *out = f->out;
 
-	if (buf_reserve(out, len + suffix_len + 1 + l->len + tail_len + PROM_DIGITS_MAX + 1) < 0)
+	number[n++] = '\n';
+	if (f->zip && buf_drain(out) == 0) {
+		zip_line(f, created, s, l, tail);
+		zip_number(f->zip, number, n);
+		return;
+	}
+	if (buf_reserve(out, name->len + l->len + tail->len + n) < 0)
 		return;
 	char *at = out->data + out->len;
 
-	at = append(at, f->row->name, len);
-	at = append(at, suffix, suffix_len);
-	*at++ = '{';
-	at = append(at, buf_str(&f->sheet->labels) + l->at, l->len);
-	at = append(at, tail, tail_len);
-	at += prom_digits(at, value, decimals);
-	*at++ = '\n';
+	at = append(at, buf_str(&sheet->common) + name->at, name->len);
+	at = append(at, buf_str(&sheet->labels) + l->at, l->len);
+	at = append(at, buf_str(&sheet->common) + tail->at, tail->len);
+	at = append(at, number, n);
 	*at = '\0';
 	out->len = (size_t)(at - out->data);
 }
@@ -317,18 +427,17 @@ static void series_of(struct family *f, const struct subject *s, const struct li
 		prom_head(f->out, f->format, m->name, m->help, m->type);
 	f->begun = true;
 	if (l)
-		listed_line(f, f->name_len, "", s, l, value, m->decimals);
+		listed_line(f, false, s, l, value, m->decimals);
 	else
-		line(f, f->name_len, "", s, value, m->decimals);
+		line(f, strlen(m->name), "", s, value, m->decimals);
 	if (f->format != FORMAT_OPENMETRICS || m->type != METRIC_COUNTER)
 		return;
-	size_t len = prom_family_len(f->format, m->name, m->type);
 	uint64_t created = created_ms(f->view, s->party);
 
 	if (l)
-		listed_line(f, len, "_created", s, l, created, 3);
+		listed_line(f, true, s, l, created, 3);
 	else
-		line(f, len, "_created", s, created, 3);
+		line(f, prom_family_len(f->format, m->name, m->type), "_created", s, created, 3);
 }
 
 static void series(struct family *f, const struct subject *s)
@@ -429,9 +538,8 @@ static void works_series(struct family *f, const struct listed *l)
 
 static void works_family(struct family *f, struct listed *v, size_t n)
 {
-	make_labels(f->sheet, v, n, f->row->who);
-	buf_reset(&f->sheet->tails);
-	memset(f->sheet->tail, 0, sizeof f->sheet->tail);
+	make_labels(f, v, n);
+	begin_listed(f);
 	for (size_t i = 0; i < n; i++) {
 		if (f->row->per != PER_VM || v[i].workload->kind == WORKLOAD_VM)
 			works_series(f, &v[i]);
@@ -553,10 +661,9 @@ int page_render(const struct view *view, enum page_format format, const struct m
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		if (!(rows[i].topics & view->hidden))
 			render_family(&(struct family){ .row = &rows[i], .view = view, .sheet = &sheet,
-							.format = format, .out = out,
-						.name_len = strlen(rows[i].name) });
+							.format = format, .out = out, .zip = zip_of(out) });
 	}
-	if (rc == 0 && (sheet.labels.full || sheet.tails.full))
+	if (rc == 0 && (sheet.labels.full || sheet.edits.full || sheet.common.full))
 		rc = err_set(e, ERR_MEMORY, "no memory for a page of that many workloads");
 	sheet_clear(&sheet);
 	return rc < 0 ? rc : fits(out, e);

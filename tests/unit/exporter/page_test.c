@@ -16,6 +16,7 @@
 #include "exporter/metrics_works.h"
 #include "exporter/prom.h"
 #include "exporter/sources/sources.h"
+#include "tests/property/zip.h"
 #include "tests/unit/exporter/people.h"
 #include "tests/unit/exporter/tree.h"
 
@@ -130,6 +131,27 @@ static void drop_build(struct buf *page)
 	page->len -= len;
 }
 
+/* The same page made with gzip is the same text. */
+static void renders(const struct view *view, enum page_format format, const struct metric *rows, size_t n,
+		    struct buf *page)
+{
+	AUTO_BUF struct buf packed, scratch, text;
+	struct zip z;
+	struct err e = { 0 };
+	size_t before = page->len;
+
+	cr_assert_eq(page_render(view, format, rows, n, page, &e), 0, "%s", e.msg);
+	buf_init(&packed, PAGE_MAX);
+	buf_init(&text, PAGE_MAX);
+	zip_begin(&z, &packed);
+	zip_buf(&z, &scratch);
+	cr_assert_eq(page_render(view, format, rows, n, &scratch, &e), 0, "%s", e.msg);
+	cr_assert_eq(buf_drain(&scratch), 0);
+	zip_end(&z);
+	buf_add(&text, page->data + before, page->len - before);
+	cr_assert(orders_unpacked(&packed, &text), "another page with gzip");
+}
+
 static void golden(const char *path, struct buf *got)
 {
 	AUTO_BUF struct buf want;
@@ -186,16 +208,16 @@ Test(page, golden)
 	struct view view = { .facts = &facts, .self = &self, .sampler = &sp, .ledger = l, .tick = &t,
 			     .roster = roster, .rates = &rates, .now_ns = 3250000000u,
 			     .created_ms = 1700000000250, .created_ns = 500000000 };
-	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
-	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics_works, nmetrics_works, &page, &e), 0);
+	renders(&view, FORMAT_TEXT, metrics, nmetrics, &page);
+	renders(&view, FORMAT_TEXT, metrics_works, nmetrics_works, &page);
 	golden("tests/fake/pages/everything.prom", &page);
 	buf_reset(&page);
-	cr_assert_eq(page_render(&view, FORMAT_OPENMETRICS, metrics, nmetrics, &page, &e), 0);
-	cr_assert_eq(page_render(&view, FORMAT_OPENMETRICS, metrics_works, nmetrics_works, &page, &e), 0);
+	renders(&view, FORMAT_OPENMETRICS, metrics, nmetrics, &page);
+	renders(&view, FORMAT_OPENMETRICS, metrics_works, nmetrics_works, &page);
 	cr_assert_eq(page_end(FORMAT_OPENMETRICS, &page, &e), 0);
 	golden("tests/fake/pages/everything.om", &page);
 	buf_reset(&page);
-	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics_v2, nmetrics_v2, &page, &e), 0);
+	renders(&view, FORMAT_TEXT, metrics_v2, nmetrics_v2, &page);
 	golden("tests/fake/pages/everything-v2.prom", &page);
 
 	/* With neither meters nor estimates no joules at all are shown: no zeros that nobody measured. */
@@ -211,8 +233,8 @@ Test(page, golden)
 	self.meters = 0;
 	view = (struct view){ .facts = &facts, .self = &self, .sampler = &bare, .ledger = empty,
 			      .tick = &nothing, .now_ns = 1 };
-	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
-	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics_works, nmetrics_works, &page, &e), 0);
+	renders(&view, FORMAT_TEXT, metrics, nmetrics, &page);
+	renders(&view, FORMAT_TEXT, metrics_works, nmetrics_works, &page);
 	cr_assert_null(strstr(buf_str(&page), "joules"));
 	golden("tests/fake/pages/no-meters-no-estimates.prom", &page);
 
@@ -258,7 +280,7 @@ Test(page, golden_of_a_machine_without_meters)
 	struct view view = { .facts = &facts, .self = &self, .sampler = &sp, .ledger = l, .tick = &t,
 			     .now_ns = 4000000000u };
 	buf_init(&page, PAGE_MAX);
-	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
+	renders(&view, FORMAT_TEXT, metrics, nmetrics, &page);
 	golden("tests/fake/pages/no-meters.prom", &page);
 	sampler_close(&sp);
 	ledger_free(l);
@@ -459,7 +481,7 @@ static void expect_page(const struct machine *m)
 	struct view view = { .facts = &facts, .self = &self, .sampler = &sp, .ledger = l, .tick = &t, .now_ns = t.at_ns };
 
 	buf_init(&page, PAGE_MAX);
-	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
+	renders(&view, FORMAT_TEXT, metrics, nmetrics, &page);
 	expect_joules(m, &page);
 	snprintf(golden_page, sizeof golden_page, "tests/fake/pages/%s.prom", m->name);
 	golden(golden_page, &page);
@@ -637,8 +659,8 @@ Test(page, golden_of_a_machine_with_gpus)
 			     .now_ns = t.at_ns };
 
 	buf_init(&page, PAGE_MAX);
-	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics, nmetrics, &page, &e), 0);
-	cr_assert_eq(page_render(&view, FORMAT_TEXT, metrics_works, nmetrics_works, &page, &e), 0);
+	renders(&view, FORMAT_TEXT, metrics, nmetrics, &page);
+	renders(&view, FORMAT_TEXT, metrics_works, nmetrics_works, &page);
 	for (size_t i = 0; i < COUNT(gpu_series); i++) {
 		char line[400];
 
@@ -841,7 +863,7 @@ Test(page, labels_are_made_once_for_all_rows)
 
 	buf_init(&page, PAGE_MAX);
 	counting.made = 0;
-	cr_assert_eq(page_render(&view, FORMAT_TEXT, rows, ROWS, &page, &e), 0);
+	cr_assert_eq(page_render(&view, FORMAT_TEXT, rows, ROWS, &page, &e), 0, "%s", e.msg);
 	cr_expect_eq(counting.made, MANY + 1 + ROWS, "%zu labels", counting.made); /* with what is nobody's */
 	size_t lines = 0;
 
