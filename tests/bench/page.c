@@ -252,6 +252,7 @@ static void compare(const char *what, const struct costs *few, const struct cost
 static void reached(const char *what, const struct costs *c, double page, double minute)
 {
 	printf("page_%s_to_goal_of_%.0f_ms %.2f ratio\n", what, page * 1e3, c->page / page);
+	printf("page_%s_gzip_to_goal_of_%.0f_ms %.2f ratio\n", what, page * 1e3, c->gzip / page);
 	if (minute > 0)
 		printf("minute_%s_to_goal_of_%.2f_cpu_s %.2f ratio\n", what, minute, c->interval * 60 / minute);
 }
