@@ -14,8 +14,10 @@ struct listed {
 	const struct party *party;
 	const struct workload *workload;
 	size_t at, len; /* its labels, in sheet.labels */
-	uint32_t crc;	/* of them, for a zip */
-	size_t edit;	/* in sheet.edits, to make them from those of the one before; NO_EDIT: there is none */
+	/* For a zip, which has them no longer: their checksum, and, in sheet.edits, how they come from those of the one
+	 * before; NO_EDIT: there is none. */
+	uint32_t crc;
+	size_t edit;
 };
 #define NO_EDIT SIZE_MAX
 
@@ -230,24 +232,32 @@ static void add_labels(struct buf *out, const struct label *labels, const struct
 	}
 }
 
+static void add_who(struct sheet *sheet, const struct listed *l, const struct label *who)
+{
+	struct subject s = { .view = sheet->view, .party = l->party, .workload = l->workload };
+
+	add_labels(&sheet->labels, who, &s, true);
+}
+
 static struct zip_part labels_part(const struct sheet *sheet, const struct listed *l)
 {
 	return (struct zip_part){ buf_str(&sheet->labels) + l->at, l->len, l->crc };
 }
 
-static void make_edits(struct sheet *sheet, struct listed *v, size_t n)
+/* How the labels of l, the last ones made, come from those of the one before, of which nothing else is left; then these
+ * go as well: a zip hardly ever needs them whole. */
+static void make_edit(struct sheet *sheet, struct listed *l, bool first)
 {
-	buf_reset(&sheet->edits);
-	for (size_t i = 0; i < n; i++) {
-		struct zip_part to = labels_part(sheet, &v[i]), from;
+	struct zip_part to = labels_part(sheet, l), from = first ? to : labels_part(sheet, l - 1);
 
-		v[i].crc = to.crc = zip_crc(to.text, to.len);
-		v[i].edit = sheet->edits.len;
-		if (i > 0)
-			from = labels_part(sheet, &v[i - 1]);
-		if (i == 0 || zip_edit(&sheet->edits, &from, &to) < 0)
-			v[i].edit = NO_EDIT;
-	}
+	l->crc = zip_crc(to.text, to.len);
+	l->edit = sheet->edits.len;
+	if (first || sheet->labels.full || zip_edit(&sheet->edits, &from, &to) < 0)
+		l->edit = NO_EDIT;
+	if (l->len > 0)
+		memmove(sheet->labels.data, sheet->labels.data + l->at, l->len);
+	sheet->labels.len = l->len;
+	l->at = 0;
 }
 
 /* Makes the labels that tell the listed apart, unless the family before had the same. */
@@ -259,18 +269,17 @@ static void make_labels(const struct family *f, struct listed *v, size_t n)
 	if (sheet->labels_of == who)
 		return;
 	buf_reset(&sheet->labels);
+	buf_reset(&sheet->edits);
 	sheet->labels_of = who;
 	for (size_t i = 0; i < n; i++) {
 		struct listed *l = &v[i];
 
 		l->at = sheet->labels.len;
-		add_labels(&sheet->labels, who,
-			   &(struct subject){ .view = sheet->view, .party = l->party, .workload = l->workload },
-			   true);
+		add_who(sheet, l, who);
 		l->len = sheet->labels.len - l->at;
+		if (f->zip)
+			make_edit(sheet, l, i == 0);
 	}
-	if (f->zip)
-		make_edits(sheet, v, n);
 }
 
 /* ---- families */
@@ -339,19 +348,29 @@ static void zip_line(const struct family *f, bool created, const struct subject 
 	struct sheet *sheet = f->sheet;
 	struct zip *z = f->zip;
 	struct place *seen = &sheet->seen[created][s->component][s->mode], *last = &sheet->last, here = { .who = l };
-	struct zip_part labels = labels_part(sheet, l), name = common_part(sheet, &sheet->name[created]),
+	struct zip_part labels = { NULL, l->len, l->crc }, name = common_part(sheet, &sheet->name[created]),
 			end = common_part(sheet, tail);
 	bool again = last->who == l;
 
 	here.name = z->at;
 	zip_part(z, &name, again && sheet->last_created == created ? last->name : seen->who ? seen->name : ZIP_NOWHERE);
 	here.labels = z->at;
-	if (again)
-		zip_part(z, &labels, last->labels);
-	else if (seen->who && seen->who == l - 1 && l->edit != NO_EDIT)
-		zip_edited(z, &labels, buf_str(&sheet->edits) + l->edit, seen->labels);
+	uint64_t from = again ? last->labels : seen->who && seen->who == l - 1 && l->edit != NO_EDIT ? seen->labels : ZIP_NOWHERE;
+
+	if (!zip_reaches(z, from, l->len)) {
+		sheet->labels.len = 0;
+		add_who(sheet, l, f->row->who);
+		if (sheet->labels.len != l->len) { /* there was no memory for them, then or now: there will be no page */
+			sheet->labels.full = true;
+			return;
+		}
+		labels.text = buf_str(&sheet->labels);
+		from = ZIP_NOWHERE;
+	}
+	if (again || from == ZIP_NOWHERE)
+		zip_part(z, &labels, from);
 	else
-		zip_part(z, &labels, ZIP_NOWHERE);
+		zip_edited(z, &labels, buf_str(&sheet->edits) + l->edit, from);
 	here.tail = z->at;
 	if (again && created && f->row->component != COMP_GPUS)
 		zip_part(z, &end, last->tail);

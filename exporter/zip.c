@@ -319,13 +319,18 @@ static void add_crc(struct zip *z, const struct zip_part *part)
 
 /* ---- texts that come more than once */
 
+bool zip_reaches(const struct zip *z, uint64_t from, size_t len)
+{
+	return from != ZIP_NOWHERE && len >= COPY_LEAST && z->at + len - from <= WINDOW;
+}
+
 void zip_part(struct zip *z, const struct zip_part *part, uint64_t from)
 {
 	add_crc(z, part);
-	if (from == ZIP_NOWHERE || z->at - from > WINDOW || part->len < COPY_LEAST)
-		spell(z, part->text, part->len);
-	else
+	if (zip_reaches(z, from, part->len))
 		copy(z, (size_t)(z->at - from), part->len);
+	else
+		spell(z, part->text, part->len);
 }
 
 /* A step from one text to another: so many bytes of the first from there on, then some that are spelt out. */
@@ -421,7 +426,7 @@ void zip_edited(struct zip *z, const struct zip_part *b, const char *edit, uint6
 	struct bits bits;
 	struct step s;
 
-	if (from == ZIP_NOWHERE || until - from > WINDOW) {
+	if (!zip_reaches(z, from, b->len)) {
 		zip_part(z, b, ZIP_NOWHERE);
 		return;
 	}

@@ -12,6 +12,7 @@
  *
  * Failures are sticky in `out` (base/buf.h).
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -32,7 +33,7 @@ struct zip {
 	uint64_t line_at;
 };
 
-/* A text that comes more than once. `text` must live as long as this. */
+/* A text that comes more than once. `text` must live as long as it may be spelt out. */
 struct zip_part {
 	const char *text;
 	size_t len;
@@ -51,7 +52,10 @@ struct zip *zip_of(const struct buf *text);
 void zip_text(struct zip *z, const char *text, size_t len);
 
 uint32_t zip_crc(const char *text, size_t len);
-/* The part, which stood at `from` as well. If that is too far back, or ZIP_NOWHERE, it is spelt out. */
+/* Whether a text of len bytes that stood at `from` can be copied: else it is spelt out, and only then its bytes are
+ * looked at. */
+bool zip_reaches(const struct zip *z, uint64_t from, size_t len);
+/* The part, which stood at `from` as well, or ZIP_NOWHERE. */
 void zip_part(struct zip *z, const struct zip_part *part, uint64_t from);
 /* Appends to *edits how b comes from a. 0, or -1: not for texts as long as these, or no memory. */
 int zip_edit(struct buf *edits, const struct zip_part *a, const struct zip_part *b);
