@@ -178,6 +178,26 @@ static void sum_pods(struct sheet *sheet)
 	}
 }
 
+static int by_workload(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+	uint64_t m = x->workload->serial, n = y->workload->serial, p = x->party->tgid, q = y->party->tgid;
+
+	return m != n ? (m > n) - (m < n) : (p > q) - (p < q);
+}
+
+/* Those of a container stand together: their labels are nearly the same, which makes a page with gzip half as large. */
+static void sort_processes(struct sheet *sheet)
+{
+	struct listed *v = sheet->v[WORKS_PROCESSES];
+	size_t n = sheet->n[WORKS_PROCESSES], i = 1;
+
+	while (i < n && by_workload(&v[i - 1], &v[i]) <= 0)
+		i++;
+	if (i < n)
+		qsort(v, n, sizeof *v, by_workload);
+}
+
 static int sheet_make(struct sheet *sheet, struct err *e)
 {
 	const struct works *w = ledger_works(sheet->view->ledger);
@@ -208,6 +228,7 @@ static int sheet_make(struct sheet *sheet, struct err *e)
 	works_each(w, WORKS_WORKLOADS, list_workload, sheet);
 	sum_pods(sheet);
 	works_each(w, WORKS_PROCESSES, list_process, sheet);
+	sort_processes(sheet);
 	/* A page without any party is of a machine that does not know who draws: all is the node's. */
 	if (works_count(w, WORKS_WORKLOADS) > 0) {
 		memcpy(sheet->nobody.uj, rest->uj, sizeof rest->uj);
