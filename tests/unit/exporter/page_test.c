@@ -829,6 +829,50 @@ static bool use_value(const struct subject *s, uint64_t *ret)
 	return true;
 }
 
+static const char *owner_label(const struct subject *s)
+{
+	static char text[40];
+
+	snprintf(text, sizeof text, "%d-%u", (int)s->workload->serial, s->party->tgid);
+	return text;
+}
+
+/* The processes of a container stand together, whenever they came: that is what packs well. */
+Test(page, processes_of_a_container_stand_together)
+{
+	static const struct label who[] = { { "id", owner_label }, { NULL, NULL } };
+	static const struct metric row = { "row_total", METRIC_COUNTER, "H", PER_PROCESS, who, NULL, 0, use_value,
+					   COMP_NONE, 0 };
+	struct ledger *l = NULL;
+	struct roster *r = NULL;
+	struct sampler sp = { 0 };
+	struct tick t = { .zones = &sp.zones };
+	struct err e = { 0 };
+	AUTO_BUF struct buf page;
+
+	cr_assert_eq(ledger_new(&l, &e), 0);
+	cr_assert_eq(roster_new(&r, &e), 0);
+	tick_reset(&t, 1);
+	t.sched = (struct sched_mark){ .there = true, .processes = true, .cpus = 1, .measured = 1 };
+	for (uint64_t i = 0; i < 6; i++) {
+		if (i < 2)
+			person(r, 3 + i, WORKLOAD_CONTAINER, "", "", "", "", true);
+		use(&t, 3 + i % 2, 100 + i % 2, (700 - i) << 32, (uint32_t)(700 - i), "", 5);
+	}
+	cr_assert_eq(ledger_settle(l, &t, &e), 0);
+	struct view view = { .sampler = &sp, .ledger = l, .roster = r, .tick = &t };
+
+	buf_init(&page, PAGE_MAX);
+	renders(&view, FORMAT_TEXT, &row, 1, &page);
+	cr_expect_str_eq(strstr(buf_str(&page), "row_total{"),
+			 "row_total{id=\"3-696\"} 5\nrow_total{id=\"3-698\"} 5\nrow_total{id=\"3-700\"} 5\n"
+			 "row_total{id=\"4-695\"} 5\nrow_total{id=\"4-697\"} 5\nrow_total{id=\"4-699\"} 5\n", "%s",
+			 buf_str(&page));
+	roster_free(r);
+	ledger_free(l);
+	tick_clear(&t);
+}
+
 /* Labels are made once for each workload and page, however many rows there are: the work is in proportion
  * to the series. */
 Test(page, labels_are_made_once_for_all_rows)
