@@ -94,7 +94,7 @@ static void visit_end(struct visit *v)
 	rig_close(&v->r);
 }
 
-/* Asks a BMC with these pages until it answers or has failed. */
+/* Asks a BMC with these pages until it has answered all that it is asked for, or has failed. */
 static struct told ask(const struct page *pages)
 {
 	struct told t = { 0 };
@@ -107,9 +107,10 @@ static struct told ask(const struct page *pages)
 	for (int i = 0; i < 1000; i++) {
 		rig_run(r, 20);
 		rig_tick(r);
-		if (r->sampler.v[0].up || r->sampler.v[0].errors > 0)
+		if (r->sampler.v[0].ok_ns != 0 || r->sampler.v[0].errors > 0)
 			break;
 	}
+	rig_tick(r);
 	t.up = r->sampler.v[0].up;
 	t.meters = r->tick.nmarks;
 	snprintf(t.why, sizeof t.why, "%.299s", r->sampler.v[0].why.msg);
