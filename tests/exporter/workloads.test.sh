@@ -7,6 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/exporter/front.lib.sh
 . tests/exporter/groups.lib.sh
+. tests/monitoring/expressions.lib.sh
 
 if ! "$exporter" --check --path.sysfs tests/fake/sysfs/none | grep -q '^bpf *works'; then
 	skip 'BPF does not work on this machine' 'workloads from end to end'
@@ -35,7 +36,6 @@ pids="$pids $!"
 # ---- a real Prometheus, from here on beside the rest: its subqueries of minutes need two of them
 start "$tmp/scraped.log" --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root"
 scraped_by_prometheus
-ask() { curl -sS -m 10 -G "http://127.0.0.1:$web/api/v1/query" --data-urlencode "query=$1"; }
 
 # ---- one more, which nobody scrapes but this
 start "$tmp/log" --path.sysfs "$tmp/sys" --path.rootfs "$tmp/root" --metrics.processes
@@ -129,33 +129,8 @@ test_that 'and EXPOSE_CONTAINER_METRICS' page_with EXPOSE_CONTAINER_METRICS=fals
 test_that 'hides the containers' lacks '^kepler_container_'
 
 # ---- Kepler's dashboard
-# answers_with EXPRESSION: Prometheus has at least one series for it
-answers_with() {
-	ask "$1" >"$tmp/answer"
-	python3 -c 'import json, sys
-a = json.load(open(sys.argv[1]))
-assert a["status"] == "success", a
-sys.exit(not a["data"]["result"])' "$tmp/answer"
-}
 test_that 'Prometheus scrapes it' wait_for 60 answers_with 'up{job="kepler-metrics"} == 1'
-of='{container_namespace=~".*",pod_name=~".*"}'
-per_kwh=0.00000027777777777777776
-for component in package dram other gpu; do
-	test_that "power of each pod: $component" wait_for 30 answers_with \
-		"sum by (pod_name, container_namespace) (irate(kepler_container_${component}_joules_total${of}[1m]))"
-	test_that "power of all: $component" wait_for 30 answers_with \
-		"sum(irate(kepler_container_${component}_joules_total${of}[1m]))"
-done
-for component in package dram other gpu; do
-	test_that "kWh a day: $component" wait_for 180 answers_with \
-		"sum(increase(kepler_container_${component}_joules_total${of}[24h:1m])) * $per_kwh"
-done
-for factor in 2.23 .91 2.13; do
-	test_that "carbon at $factor" wait_for 180 answers_with \
-		"sum(increase(kepler_container_joules_total${of}[24h:1m])) * $per_kwh * $factor"
-done
-test_that 'energy of each namespace' wait_for 180 answers_with \
-	'sum by (container_namespace) (increase(kepler_container_joules_total[24h:1m]))'
+kepler_dashboard
 variables() {
 	curl -sS -m 10 -G "http://127.0.0.1:$web/api/v1/label/container_namespace/values" \
 		--data-urlencode 'match[]=kepler_container_package_joules_total' | tee -a "$tmp/seen" | grep -q '"system"'

@@ -13,6 +13,8 @@
 #   apiserver.sh node DIR [HOST]   prints a shell script that gives a node what its stand-in k3s needs;
 #                                  HOST is where the node reaches this machine's loopback (10.0.2.2)
 #
+# PODS_PROXY=URL: the proxy by which the API server reaches pods (apps.py is one); else it reaches none.
+#
 # In DIR, once started:
 #   kubeconfig        the admin's, for kubectl and helm on this machine
 #   lab/              what a node's stand-in k3s needs as /etc/powerstack-lab; the file "api" in it holds
@@ -177,7 +179,8 @@ cmd_start() {
 		--listen-client-urls "http://127.0.0.1:$client" --advertise-client-urls "http://127.0.0.1:$client" \
 		--listen-peer-urls "http://127.0.0.1:$peer" --initial-advertise-peer-urls "http://127.0.0.1:$peer" \
 		--initial-cluster "default=http://127.0.0.1:$peer"
-	spawn kube-apiserver "$bin/kube-apiserver" --etcd-servers "http://127.0.0.1:$client" \
+	spawn kube-apiserver env ${PODS_PROXY:+"HTTP_PROXY=$PODS_PROXY" "HTTPS_PROXY=$PODS_PROXY" NO_PROXY=127.0.0.1,localhost} \
+		"$bin/kube-apiserver" --etcd-servers "http://127.0.0.1:$client" \
 		--bind-address 127.0.0.1 --advertise-address 10.0.2.2 --secure-port "$port" --allow-privileged \
 		--tls-cert-file "$PWD/pki/server.crt" --tls-private-key-file "$PWD/pki/server.key" \
 		--client-ca-file "$PWD/pki/client-ca.crt" --requestheader-client-ca-file "$PWD/pki/proxy-ca.crt" \

@@ -199,12 +199,12 @@ static int own(int argc, char **argv, const char *config) {
 	return 0;
 }
 
-// What is to be executed in a pod: pods run nowhere, and only Grafana's reset of its password is known. The pod must
-// be Running; what is sent is read to its end and forgotten.
+// What is to be executed in a pod: only Grafana's reset of its password is known, which is sent to the pod as a request
+// (apps.py); where nothing runs in it nobody is told. The pod must be Running.
 static int execute(int argc, char **argv, const char *config) {
 	const char *ns = "default";
 	bool reset = false;
-	char *bearer, waste[512];
+	char *bearer, password[512];
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "-n") && i + 1 < argc)
 			ns = argv[i + 1];
@@ -223,8 +223,10 @@ static int execute(int argc, char **argv, const char *config) {
 		fprintf(stderr, "error: unable to upgrade connection: pod does not exist\n");
 		return 1;
 	}
-	while (fread(waste, 1, sizeof waste, stdin) > 0)
-		;
+	size_t n = fread(password, 1, sizeof password - 1, stdin);
+	password[n] = 0;
+	const char *name = text(sub(json_object_array_get_idx(items, 0), "metadata"), "name");
+	http(&p, "POST", strf("/api/v1/namespaces/%s/pods/http:%s:3000/proxy/reset-admin-password", ns, name), bearer, password);
 	puts("Admin password changed successfully");
 	return 0;
 }

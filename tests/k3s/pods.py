@@ -7,31 +7,16 @@ they run, a job's succeed. A deleted pod goes away. The file DIR/pods-delay chan
 A claim of a class without provisioner gets a volume that fits when a pod uses it. A pod with the annotation "tests/stuck" stays Pending, with the annotation's text as the reason.
 """
 import http.client
-import json
 import pathlib
-import ssl
 import sys
 import time
 from datetime import datetime, timezone
 
+from api_client import Api
+
 DELAY = 2.0
 DIR = pathlib.Path(sys.argv[1])
-CONTEXT = ssl.create_default_context(cafile=str(DIR / "pki/server-ca.crt"))
-CONTEXT.load_cert_chain(str(DIR / "pki/admin.crt"), str(DIR / "pki/admin.key"))
-PORT = int((DIR / "run/port").read_text())
-
-
-def ask(method, path, body=None, kind="application/json"):
-    api = http.client.HTTPSConnection("127.0.0.1", PORT, context=CONTEXT, timeout=20)
-    try:
-        api.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": kind})
-        answer = api.getresponse()
-        data = json.loads(answer.read() or b"{}")
-        if answer.status >= 300 and answer.status not in (404, 409):
-            print(method, path, answer.status, data.get("message"), flush=True)
-        return answer.status, data
-    finally:
-        api.close()
+ask = Api(DIR).ask
 
 
 def now():

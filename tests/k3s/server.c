@@ -234,9 +234,18 @@ static char *who_headers(SSL *client) {
 	return all;
 }
 
+// The API server behind is older than any K3s: it has endpoint slices, in the same form, under their former version.
+static const char slices[] = " /apis/discovery.k8s.io/v1/", slices_then[] = " /apis/discovery.k8s.io/v1beta1/";
+
 // The head without X-Remote-* lines of the client's own, with ours.
 static char *head_rewrite(const char *head, const char *who) {
-	char *out = calloc(1, strlen(head) + strlen(who) + 8), *to = out;
+	char *out = calloc(1, strlen(head) + strlen(who) + sizeof(slices_then) + 8), *to = out;
+	const char *blank = strchr(head, ' ');
+	if (blank && !strncmp(blank, slices, sizeof(slices) - 1)) {
+		memcpy(to, head, (size_t)(blank - head));
+		to = stpcpy(to + (blank - head), slices_then);
+		head = blank + sizeof(slices) - 1;
+	}
 	for (const char *line = head; *line;) {
 		size_t n = strcspn(line, "\r");
 		if (n == 0)

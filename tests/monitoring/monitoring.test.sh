@@ -5,6 +5,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/exporter/front.lib.sh
+. tests/monitoring/expressions.lib.sh
 
 inventory() { # inventory PORT INTERVAL [TLS]
 	cat <<YML
@@ -77,15 +78,6 @@ pids="$pids $!"
 start "$tmp/log" --path.sysfs "$tmp/sys" --path.rootfs "$tmp"
 test_that 'and for the port of this exporter' render "$tmp/live" "$port" 1s
 prometheus_on "$tmp/live/prometheus.yml"
-api() { # api PATH QUERY: has the answer data?
-	curl -sS -m 10 -G "http://127.0.0.1:$web/api/v1/$1" --data-urlencode "$2" >"$tmp/answer" &&
-		/usr/bin/python3 -c 'import json, sys
-a = json.load(open(sys.argv[1]))
-assert a["status"] == "success", a
-d = a["data"]
-sys.exit(not (d["result"] if isinstance(d, dict) else d))' "$tmp/answer"
-}
-has() { api query "query=$1" || { cat "$tmp/answer"; return 1; }; }
 ready() { curl -sS -m 5 "http://127.0.0.1:$web/-/ready" | grep -qi ready; }
 wait_for 60 ready || {
 	test_that 'Prometheus starts' false
@@ -94,44 +86,21 @@ wait_for 60 ready || {
 	exit 1
 }
 test_that 'Prometheus finds the node and asks its exporter, under the job and the node'\''s name' \
-	wait_for 60 has 'up{job="kepler-metrics",instance="ho1"} == 1'
+	wait_for 60 answers_with 'up{job="kepler-metrics",instance="ho1"} == 1'
 test_that 'whose own name for it is not kept beside' \
-	wait_for 60 has 'kepler_node_package_joules_total{instance="ho1",exported_instance=""}'
+	wait_for 60 answers_with 'kepler_node_package_joules_total{instance="ho1",exported_instance=""}'
 
 # ---- every expression
 if "$exporter" --check --path.sysfs tests/fake/sysfs/none | grep -q '^bpf *works'; then bpf=yes; else bpf=no; fi
-tab=$(printf '\t')
-while IFS=$tab read -r kind title expr; do
-	case $bpf:$expr in no:*kepler_container_*)
-		skip 'BPF does not work on this machine' "$kind $title has data"
-		continue ;;
-	esac
-	case $kind in
-	record)
-		test_that "rule $title has data" wait_for 60 has "$expr"
-		test_that "and is recorded" wait_for 60 has "$title" ;;
-	alert)
-		# it tells nothing now, and would with the limit away: the metric is there
-		left=${expr%% == 0} left=${left%% > *}
-		case $expr in
-		absent*) left=${expr#absent(} left=${left%)} ;;
-		esac
-		test_that "alert $title looks at what is there" wait_for 60 has "$left" ;;
-	choice)
-		# label_values(SELECTOR, LABEL)
-		of=${expr#label_values(} label=${expr##*, }
-		choice() { api "label/${label%)}/values" "match[]=${of%, *}" || { cat "$tmp/answer"; return 1; }; }
-		test_that "choice $title has values" wait_for 60 choice ;;
-	panel)
-		test_that "panel $title has data" wait_for 60 has "$expr" ;;
-	esac
-done <"$tmp/live/expressions"
-quiet() { ! has 'ALERTS' >/dev/null; }
+lacks=
+[ $bpf = yes ] || lacks=kepler_container_
+every_expression "$tmp/live/expressions" "$lacks"
+quiet() { ! answers_with 'ALERTS' >/dev/null; }
 test_that 'no alert is told of' quiet
-conserved() { has 'abs(sum(instance:kepler_node_watts:rate) / sum(namespace:kepler_container_watts:rate) - 1) < 0.05'; }
+conserved() { answers_with 'abs(sum(instance:kepler_node_watts:rate) / sum(namespace:kepler_container_watts:rate) - 1) < 0.05'; }
 if [ $bpf = yes ]; then test_that 'the namespaces draw what the nodes draw' wait_for 100 conserved; fi
 stop
-told() { has 'ALERTS{alertname="EnergyExporterDown",alertstate=~"pending|firing"}'; }
+told() { answers_with 'ALERTS{alertname="EnergyExporterDown",alertstate=~"pending|firing"}'; }
 test_that 'an exporter that is gone is told of' wait_for 60 told
 kill "$prometheus" && wait "$prometheus"
 
@@ -157,9 +126,9 @@ prometheus_on "$tmp/tls/prometheus.yml"
 wait_for 60 ready
 refused() { curl -sS -m 10 "http://127.0.0.1:$web/api/v1/targets" | grep -q 'x509: certificate signed by unknown authority'; }
 test_that 'Prometheus takes no certificate that is not of the cluster' wait_for 60 refused
-test_that 'and has nothing from there' wait_for 60 has 'up{job="kepler-metrics",instance="ho1"} == 0'
+test_that 'and has nothing from there' wait_for 60 answers_with 'up{job="kepler-metrics",instance="ho1"} == 0'
 test_that 'K3s lays down one that is' issue cluster
-test_that 'the same exporter shows it, and is scraped' wait_for 60 has 'up{job="kepler-metrics",instance="ho1"} == 1'
+test_that 'the same exporter shows it, and is scraped' wait_for 60 answers_with 'up{job="kepler-metrics",instance="ho1"} == 1'
 one_start() { [ "$(grep -c 'msg=starting' "$tmp/log")" = 1 ] && grep -q 'certificate read again' "$tmp/log"; }
 test_that 'which was not started again' one_start
 done_testing

@@ -1,34 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""split.py OBJECTS DIR PORT: from the manifests of the monitoring part, what promtool and Prometheus take:
+"""split.py OBJECTS DIR PORT [RATE]: from the manifests of the monitoring part, what promtool and Prometheus take:
 DIR/rules.yml, DIR/prometheus.yml (the ScrapeConfig as the operator writes it, but that the nodes are those of the file
-DIR/nodes.json instead of the API's, and that DIR/ca.crt holds what the ConfigMap with the cluster's authority does), DIR/<dashboard>.json, DIR/expressions (one a line, kind and title before it)."""
+DIR/nodes.json instead of the API's, and that DIR/ca.crt holds what the ConfigMap with the cluster's authority does), DIR/<dashboard>.json,
+DIR/expressions (one a line, kind and title before it; RATE is what Grafana takes for the interval of a rate)."""
 import json
 import re
 import sys
 
 import yaml
 
-objects, into, port = yaml.safe_load_all(open(sys.argv[1])), sys.argv[2], sys.argv[3]
+from operator_lib import scrape_config
+
+objects, into, port, rate = yaml.safe_load_all(open(sys.argv[1])), *(sys.argv[2:] + ["10s"])[:3]
 kinds = {o["kind"]: o for o in objects if o}
 
-
-def snake(value):
-    if isinstance(value, list):
-        return [snake(v) for v in value]
-    if isinstance(value, dict):
-        return {re.sub("([A-Z])", r"_\1", k).lower(): snake(v) for k, v in value.items()}
-    return value
-
-
-scrape = snake(kinds["ScrapeConfig"]["spec"])
-assert scrape.pop("kubernetes_s_d_configs") == [{"role": "Node"}], scrape
-if "scheme" in scrape:
-    scrape["scheme"] = scrape["scheme"].lower()
-    assert scrape["tls_config"] == {"ca": {"config_map": {"name": "kube-root-ca.crt", "key": "ca.crt"}}}, scrape
-    scrape["tls_config"] = {"ca_file": into + "/ca.crt"}
-scrape["relabel_configs"] = scrape.pop("relabelings")
-scrape["metric_relabel_configs"] = scrape.pop("metric_relabelings")
-scrape["job_name"] = "scrapeConfig/monitoring/powerstack-exporter"
+scrape = scrape_config("monitoring/powerstack-exporter", kinds["ScrapeConfig"]["spec"], into + "/ca.crt")
 scrape["file_sd_configs"] = [{"files": [into + "/nodes.json"]}]
 # as the API's nodes come: the kubelet's port, the name in a label that goes
 json.dump([{"targets": ["127.0.0.1:10250"], "labels": {"__meta_kubernetes_node_name": "ho1"}}],
@@ -49,7 +35,7 @@ for name, board in kinds["ConfigMap"]["data"].items():
     variables = board["templating"]["list"]
     # every one set to all there is, as the dashboard opens
     values = {v["name"]: ".*" if v["type"] == "query" else v.get("query", "") for v in variables}
-    values.update({"__rate_interval": "10s", "__range": "1d"})
+    values.update({"__rate_interval": rate, "__range": "1d"})
 
     def fill(expr):
         out = re.sub(r"\$(\w+)", lambda m: values[m.group(1)], expr)
