@@ -179,6 +179,21 @@ for n in "${nodes[@]}"; do
 done
 echo "# one ssh host true to the slowest node: $slowest ms; no-op deploy: $(json second .seconds) s"
 
+step 'what the exporter may'
+may=$(
+	"$lab" root ho2 <<-'SH'
+		awk '$1 == "Uid:" { print $2 ? "unprivileged" : "root" }
+			$1 ~ /^(CapEff|CapBnd|NoNewPrivs):$/ { print $1 $2 }' "/proc/$(systemctl show -p MainPID --value powerstack-exporter)/status" |
+			sort | tr '\n' ' '
+		echo
+		systemd-analyze security --no-pager powerstack-exporter | tail -n 1
+	SH
+)
+# CAP_DAC_READ_SEARCH, CAP_PERFMON and CAP_BPF are bits 2, 38 and 39
+is "$(head -n 1 <<<"$may")" 'CapBnd:000000c000000004 CapEff:000000c000000004 NoNewPrivs:1 unprivileged ' 'it runs with three capabilities'
+like "$(tail -n 1 <<<"$may")" ' OK ' 'systemd finds the running service well confined'
+echo "# $(tail -n 1 <<<"$may")"
+
 step 'Prometheus scrapes'
 if command -v prometheus >/dev/null; then
 	cat >"$work/prometheus.yml" <<-YML
