@@ -237,7 +237,7 @@ static int make_packed(struct http *h, enum form form, struct buf *out, size_t *
 	rc = rc < 0 ? rc : buf_drain(&text);
 	if (large) {
 		zip_end(&zip);
-		*len = zip.at;
+		*len = (size_t)zip.at;
 	} else {
 		rc = rc < 0 ? rc : pack(&p, "", 0, Z_FINISH);
 		deflateEnd(&p.z);

@@ -535,7 +535,8 @@ void zip_begin(struct zip *z, struct buf *out)
 	z->at = z->bits = z->nbits = 0;
 	z->copy = z->back = 0;
 	z->crc = UINT32_MAX;
-	z->line_len = z->line_at = 0;
+	z->line_at = 0;
+	z->line_len = 0;
 	buf_add(out, head, sizeof head - 1);
 	if (!begin(z, sizeof t.len, &b))
 		return;
