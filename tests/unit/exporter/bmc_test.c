@@ -116,12 +116,13 @@ static struct told ask(const struct page *pages)
 	snprintf(t.why, sizeof t.why, "%.299s", r->sampler.v[0].why.msg);
 	if (r->sampler.zones.n)
 		snprintf(t.package, sizeof t.package, "%.63s", r->sampler.zones.v[0].package);
-	/* The power that it told: what is counted in a while. */
-	uint64_t before = rig_account(r, COMP_PLATFORM, NULL).uj, from = r->tick.at_ns;
+	/* The power that it told: what is counted in a while, by the times of its readings. */
+	uint64_t before = rig_account(r, COMP_PLATFORM, NULL).uj, from = t.meters ? r->tick.marks[0].at_ns : 0;
 
 	usleep(50000);
 	rig_tick(r);
-	t.uw = (rig_account(r, COMP_PLATFORM, NULL).uj - before) * 1000000 / ((r->tick.at_ns - from) / 1000);
+	if (t.up && r->tick.nmarks)
+		t.uw = (rig_account(r, COMP_PLATFORM, NULL).uj - before) * 1000000 / ((r->tick.marks[0].at_ns - from) / 1000);
 	visit_end(&v);
 	return t;
 }
