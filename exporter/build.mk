@@ -116,7 +116,7 @@ out/static/$(1)/powerstack-exporter: $$(EXPORTER_OBJ_$(1)) out/static/$(1)/curl/
 
 # Its unit tests, for tests/exporter/cross.test.sh: not those of BPF, nor the simulation that takes minutes.
 UNIT_OBJ_$(1) := $$(patsubst %.c,out/static/$(1)/%.o,tests/cross/main.c $$(filter-out %/sched_test.c %/accuracy_test.c,\
-	$$(sort $$(wildcard tests/unit/exporter/*_test.c tests/unit/names/*_test.c))))
+	$$(sort tests/unit/base/wide_test.c $$(wildcard tests/unit/exporter/*_test.c tests/unit/names/*_test.c))))
 $$(UNIT_OBJ_$(1)): $$(BPF_SKEL)
 $$(UNIT_OBJ_$(1)): STATIC_EXTRA = $$(TEST_CFLAGS) -Wno-format-truncation -isystem tests/cross
 out/static/$(1)/unit: $$(UNIT_OBJ_$(1)) $$(filter-out %/exporter/main.o,$$(EXPORTER_OBJ_$(1))) out/static/$(1)/curl/VERSION

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 /* After a start, what was learnt is tried for so long before it is trusted, on errors of about this memory. */
 #define START_S 10.0

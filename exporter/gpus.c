@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "exporter/number.h"
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 #define MOST UINT64_C(1000000000000000) /* 10^15, of anything: its thousandfold still fits */
 #define PID_MOST UINT64_C(0x7fffffff)

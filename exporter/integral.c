@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/integral.h"
 
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 /* Counts the last value up to `to`, at most as long as it may be held. */
 static void count(struct integral *i, uint64_t to, uint64_t hold_ns)
@@ -12,9 +12,7 @@ static void count(struct integral *i, uint64_t to, uint64_t hold_ns)
 		to = end;
 	if (!i->told || to <= i->upto_ns)
 		return;
-	struct wide fine = wide_add(wide_mul(i->uw, to - i->upto_ns), (struct wide){ .low = i->rest });
-
-	i->uj += wide_div(fine, 1000000000u, &i->rest);
+	i->uj += wide_carry(i->uw, to - i->upto_ns, 1000000000u, &i->rest);
 	i->upto_ns = to;
 }
 

@@ -6,7 +6,7 @@
 
 #include "exporter/fuse.h"
 #include "exporter/idle.h"
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 /* A platform, three dies of five components, ... : far above any machine. */
 #define ACCOUNTS_MAX (ZONES_MAX + 1)

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "exporter/build_info.h"
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 /* ---- labels */
 

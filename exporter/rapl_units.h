@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "exporter/cpu.h"
 #include "exporter/tick.h"
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 /* Microjoules of so many counts of 2^-shift J, rounded down; shift is at most 63. */
 uint64_t rapl_uj(struct wide counts, unsigned shift);

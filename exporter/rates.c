@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 static int add(const struct account *a, void *arg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "exporter/share.h"
 
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 /* The k-th largest of v (k from 1). v is put into some other order. */
 static uint64_t kth_largest(uint64_t *v, size_t n, size_t k)

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "base/cleanup.h"
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 /* Kepler's features: the names of its counters. It counts page cache hits in millions. */
 const struct model_unit model_units[] = {

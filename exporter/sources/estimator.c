@@ -23,7 +23,7 @@
 #include "exporter/model/model.h"
 #include "exporter/number.h"
 #include "exporter/sources/sources.h"
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 /* A longer interval is a machine that was suspended: what it drew meanwhile nobody knows. */
@@ -54,7 +54,7 @@ struct estimator {
 
 static void add(struct sum *s, uint64_t uw, uint64_t ns)
 {
-	s->uj += wide_div(wide_add(wide_mul(uw, ns), (struct wide){ .low = s->rest }), SECOND_NS, &s->rest);
+	s->uj += wide_carry(uw, ns, SECOND_NS, &s->rest);
 }
 
 /* ---- the machine */

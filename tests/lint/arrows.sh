@@ -33,7 +33,7 @@ provision/status provision/provision.h provision/cluster/objects.h provision/clu
 provision provision/ inventory/inventory.h vault/vault.h base/
 gpu
 exporter bpf/power.h power.skel.h base/
-exporter/model exporter/tick.h exporter/wide.h base/
+exporter/model exporter/tick.h base/
 exporter/names exporter/source.h exporter/client.h exporter/config.h exporter/tick.h base/
 exporter/sources exporter/ bpf/power.h power.skel.h base/
 cli provision/provision.h inventory/inventory.h vault/vault.h vault/import.h base/

@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 #define MOST 200
 

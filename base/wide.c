@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "exporter/wide.h"
+#include "base/wide.h"
 
 #include <stdbool.h>
 

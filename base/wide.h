@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef EXPORTER_WIDE_H
-#define EXPORTER_WIDE_H
+#ifndef BASE_WIDE_H
+#define BASE_WIDE_H
 /* Products and sums of more than 64 bits, also where the compiler has no type for them: on 32-bit machines. Pure. */
 #include <stdint.h>
 
@@ -61,6 +61,12 @@ static inline uint64_t wide_div(struct wide a, uint64_t by, uint64_t *ret_rest)
 #else
 	return wide_div_by_parts(a, by, ret_rest);
 #endif
+}
+
+/* (a * b + *rest) / by, rounded down; *rest, less than by, becomes what that leaves, for the next time. Else like wide_div. */
+static inline uint64_t wide_carry(uint64_t a, uint64_t b, uint64_t by, uint64_t *rest)
+{
+	return wide_div(wide_add(wide_mul(a, b), (struct wide){ .low = *rest }), by, rest);
 }
 
 /* a * b / by, like wide_div. */
