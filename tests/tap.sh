@@ -74,6 +74,9 @@ wait_for() { # wait_for SECONDS COMMAND...: until it exits 0
 		sleep 0.05
 	done
 }
+free_port() { # that nobody of 127.0.0.1 has now
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
 done_testing() { # the plan; the status is that of the whole suite
 	echo "1..$tap_n"
 	[ "$tap_failed" = 0 ] || return 1

@@ -5,7 +5,8 @@
  * the same with many as with few is a ratio, and so is what was reached of a goal (more than 1: it was not); the
  * times, which are CPU times on whatever machine this is, stand beside it. Memory for a page is taken as the
  * exporter takes it, anew for each. With gzip, as Prometheus asks for it, the page is made without its text; the peer
- * is zlib's fastest level over the text, with what making that takes. The interval is the part that the books are: reading the kernel's counters is not in it.
+ * is zlib's fastest level over the text, with what making that takes. The interval is the part that the books are:
+ * reading the kernel's counters is not in it.
  */
 #include <malloc.h>
 #include <stdio.h>

@@ -17,7 +17,7 @@ mkdir -p "$HOME" /run/sshd 2>/dev/null
 cd "$tmp" || exit 1
 
 # ---- five nodes at addresses of the loopback; nobody is at the fourth one
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 ssh-keygen -q -t ed25519 -N '' -f hostkey
 ssh-keygen -q -t ed25519 -N '' -f key
 {

@@ -57,7 +57,7 @@ move() {
 }
 # prometheus_on CONFIG: a real Prometheus; sets web, its port, and prometheus, its process
 prometheus_on() {
-	web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	web=$(free_port)
 	# shellcheck disable=SC2034 # for the suites
 	prometheus_url=http://127.0.0.1:$web
 	prometheus --config.file "$1" --storage.tsdb.path "$tmp/tsdb" --web.listen-address "127.0.0.1:$web" \

@@ -3,23 +3,17 @@
 """login.py CERTIFICATE PASSWORD ADDRESS PORT: Rancher's local login of before 2.13, with CERTIFICATE.crt and .key."""
 import http.server
 import json
+import pathlib
 import ssl
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "k3s"))
+from page import Page  # noqa: E402
 
 CERTIFICATE, PASSWORD, ADDRESS, PORT = sys.argv[1:]
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    def body(self):
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        data = b""
-        while n := int(self.rfile.readline(), 16):
-            data += self.rfile.read(n)
-            self.rfile.readline()
-        self.rfile.readline()
-        return data
-
+class Handler(Page):
     def do_POST(self):
         body = json.loads(self.body() or b"{}")
         if self.path != "/v3-public/localProviders/local?action=login":
@@ -28,12 +22,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, answer = 401, {"type": "error", "status": 401, "code": "Unauthorized"}
         else:
             status, answer = 201, {"type": "token", "id": "token-abcde", "token": "token-abcde:geheim"}
-        data = json.dumps(answer, separators=(",", ":")).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        self.tell(status, answer)
 
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

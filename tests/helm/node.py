@@ -2,28 +2,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """node.py DIR NAME ADDRESS: registers a Ready node at the API server with its state in DIR, and keeps it so."""
 import http.client
-import json
 import pathlib
-import ssl
 import sys
 import time
 from datetime import datetime, timezone
 
-DIR, NAME, ADDRESS = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-CONTEXT = ssl.create_default_context(cafile=str(DIR / "pki/server-ca.crt"))
-CONTEXT.load_cert_chain(str(DIR / "pki/admin.crt"), str(DIR / "pki/admin.key"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "k3s"))
+from api_client import Api  # noqa: E402
 
-
-def ask(method, path, body, kind="application/json"):
-    api = http.client.HTTPSConnection("127.0.0.1", int((DIR / "run/port").read_text()), context=CONTEXT, timeout=20)
-    try:
-        api.request(method, path, json.dumps(body), {"Content-Type": kind})
-        answer = api.getresponse()
-        answer.read()
-        return answer.status
-    finally:
-        api.close()
-
+NAME, ADDRESS = sys.argv[2:4]
+ask = Api(sys.argv[1]).ask
 
 while True:
     try:

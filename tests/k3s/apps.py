@@ -36,6 +36,7 @@ import yaml
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "monitoring"))
 from api_client import Api  # noqa: E402
 from operator_lib import scrape_config  # noqa: E402
+from page import Page  # noqa: E402
 
 PROXY, EXTERNAL, K3S, OUT = int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), pathlib.Path(sys.argv[5])
 API = Api(sys.argv[1])
@@ -137,31 +138,6 @@ def proxy(connection):
         fields = [f for f in fields if not re.match(r"(?i)(proxy-)?connection:", f)]
         head = "\r\n".join([f"{method} {url[3] or '/'} {version}", *fields, "Connection: close"])
         pass_on(connection, to, head.encode("latin-1") + b"\r\n\r\n" + rest)
-
-
-class Page(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def body(self):
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        data = b""
-        while n := int(self.rfile.readline(), 16):
-            data += self.rfile.read(n)
-            self.rfile.readline()
-        self.rfile.readline()
-        return data
-
-    def tell(self, status, text, kind="text/html"):
-        data = (text if isinstance(text, str) else json.dumps(text, separators=(",", ":"))).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind if isinstance(text, str) else "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
 
 
 def pages(handler, context=None, at=("127.0.0.1", 0)):

@@ -21,7 +21,7 @@ tap_file=$work/out
 dir=out/apps
 pods=''
 trap '[ -z "$pods" ] || kill "$pods"; rm -rf "$work"; [ -n "${KEEP_LAB-}" ] || "$lab" down >/dev/null 2>&1' EXIT
-pods_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+pods_port=$(free_port)
 export PODS_PROXY=http://127.0.0.1:$pods_port
 
 json_options=(--timeout 60m) # helm takes its time on emulated machines

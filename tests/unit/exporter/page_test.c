@@ -829,6 +829,17 @@ static bool use_value(const struct subject *s, uint64_t *ret)
 	return true;
 }
 
+/* Empty books, and the first tick of a machine with one CPU. */
+static void begin(struct ledger **ret_ledger, struct roster **ret_roster, struct tick *t)
+{
+	struct err e = { 0 };
+
+	cr_assert_eq(ledger_new(ret_ledger, &e), 0, "%s", e.msg);
+	cr_assert_eq(roster_new(ret_roster, &e), 0, "%s", e.msg);
+	tick_reset(t, 1);
+	t->sched = (struct sched_mark){ .there = true, .cpus = 1, .measured = 1 };
+}
+
 static const char *owner_label(const struct subject *s)
 {
 	static char text[40];
@@ -850,10 +861,8 @@ Test(page, processes_of_a_container_stand_together)
 	struct err e = { 0 };
 	AUTO_BUF struct buf page;
 
-	cr_assert_eq(ledger_new(&l, &e), 0);
-	cr_assert_eq(roster_new(&r, &e), 0);
-	tick_reset(&t, 1);
-	t.sched = (struct sched_mark){ .there = true, .processes = true, .cpus = 1, .measured = 1 };
+	begin(&l, &r, &t);
+	t.sched.processes = true;
 	for (uint64_t i = 0; i < 6; i++) {
 		if (i < 2)
 			person(r, 3 + i, WORKLOAD_CONTAINER, "", "", "", "", true);
@@ -894,10 +903,7 @@ Test(page, labels_are_made_once_for_all_rows)
 		rows[i] = (struct metric){ names[i], METRIC_COUNTER, "H", PER_CONTAINER, who, tail, 0, use_value,
 					   COMP_NONE, 0 };
 	}
-	cr_assert_eq(ledger_new(&l, &e), 0);
-	cr_assert_eq(roster_new(&r, &e), 0);
-	tick_reset(&t, 1);
-	t.sched = (struct sched_mark){ .there = true, .cpus = 1, .measured = 1 };
+	begin(&l, &r, &t);
 	for (uint64_t i = 0; i < MANY; i++) {
 		person(r, 3 + i, WORKLOAD_CONTAINER, "", "", "", "", true);
 		use(&t, 3 + i, 100 + i, 0, 0, "", 5);
